@@ -1,0 +1,49 @@
+// Reading indexes and their entries; clearing, rolling back and deleting them.
+import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { api, take, takeAll } from "~/api/client";
+
+const ALL = ["indexes"] as const;
+
+export const indexList = queryOptions({
+  queryKey: [...ALL, "list"],
+  queryFn: ({ signal }) => takeAll((cursor) => api.GET("/v1/indexes", { params: { query: { limit: 200, cursor } }, signal })),
+  staleTime: 5_000,
+});
+
+export function indexByName(name: string) {
+  return queryOptions({
+    queryKey: [...ALL, "one", name],
+    queryFn: ({ signal }) => take(api.GET("/v1/indexes/{name}", { params: { path: { name } }, signal })),
+    refetchInterval: 10_000,
+  });
+}
+
+export function indexEntries(name: string, className: string | undefined) {
+  return infiniteQueryOptions({
+    queryKey: [...ALL, "entries", name, className ?? null],
+    queryFn: ({ pageParam, signal }) =>
+      take(api.GET("/v1/indexes/{name}/entries", {
+        params: { path: { name }, query: { class: className, limit: 48, cursor: pageParam } }, signal,
+      })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+  });
+}
+
+export type IndexAction = "clear" | "rollback" | "delete";
+
+export function useIndexAction(name: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async (action: IndexAction) => {
+      const params = { path: { name } };
+      if (action === "clear") await take(api.POST("/v1/indexes/{name}/clear", { params }));
+      else if (action === "rollback") await take(api.POST("/v1/indexes/{name}/rollback", { params }));
+      else await take(api.DELETE("/v1/indexes/{name}", { params }));
+    },
+    onSuccess: (_, action) => {
+      if (action === "delete") client.removeQueries({ queryKey: [...ALL, "one", name] });
+      return client.invalidateQueries({ queryKey: ALL });
+    },
+  });
+}

@@ -1,0 +1,91 @@
+import { LineChart } from "@mantine/charts";
+import { SegmentedControl } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { IconChartLine } from "@tabler/icons-react";
+import { useState } from "react";
+import type { EpochMetrics } from "~/api/types";
+import { percent, significant } from "~/format/number";
+import { Empty, Failure } from "~/ui/Blank";
+import { Figures } from "~/ui/Figures";
+import { Panel } from "~/ui/Panel";
+import { trainingMetrics } from "./queries";
+
+const VIEWS = {
+  accuracy: {
+    label: "Accuracy",
+    series: [
+      { name: "train_accuracy", label: "Training", color: "gray.5" },
+      { name: "validation_accuracy", label: "Validation", color: "brand.6" },
+    ],
+    format: (value: number) => percent(value, 0),
+  },
+  loss: {
+    label: "Loss",
+    series: [
+      { name: "loss", label: "Training", color: "gray.5" },
+      { name: "validation_loss", label: "Validation", color: "brand.6" },
+    ],
+    format: significant,
+  },
+  rate: { label: "Learning rate", series: [{ name: "learning_rate", label: "Learning rate", color: "violet.6" }], format: significant },
+  speed: { label: "Speed", series: [{ name: "images_per_second", label: "Pictures/s", color: "teal.6" }], format: significant },
+};
+type View = keyof typeof VIEWS;
+
+/** Accuracy, loss, learning rate and speed by epoch, growing while the job trains. */
+export function TrainingCurve({ id, running }: { id: string; running: boolean }) {
+  const [view, setView] = useState<View>("accuracy");
+  const metrics = useQuery(trainingMetrics(id));
+  const shown = VIEWS[view];
+  const choices = Object.entries(VIEWS).map(([value, { label }]) => ({ value, label }));
+  return (
+    <Panel
+      title="Training curve"
+      actions={<SegmentedControl size="xs" aria-label="Curve" data={choices} value={view} onChange={(value) => setView(value as View)} />}
+    >
+      {metrics.isError && <Failure error={metrics.error} onRetry={() => void metrics.refetch()} />}
+      {metrics.data?.length === 0 && (
+        <Empty icon={<IconChartLine size={22} />} title={running ? "The first epoch is on its way" : "No epoch was finished"} />
+      )}
+      {metrics.data !== undefined && metrics.data.length > 0 && (
+        <>
+          <LineChart
+            h={270}
+            data={metrics.data.map((row) => ({ ...row }))}
+            dataKey="epoch"
+            series={shown.series}
+            valueFormatter={shown.format}
+            curveType="monotone"
+            strokeWidth={2}
+            withDots={metrics.data.length < 3}
+            withLegend={shown.series.length > 1}
+            legendProps={{ verticalAlign: "bottom", height: 32 }}
+            yAxisProps={{ width: 52, domain: ["auto", "auto"] }}
+            gridAxis="y"
+            tickLine="none"
+            connectNulls
+            lineChartProps={{ accessibilityLayer: true }}
+          />
+          <Latest rows={metrics.data} />
+        </>
+      )}
+    </Panel>
+  );
+}
+
+function Latest({ rows }: { rows: EpochMetrics[] }) {
+  const last = rows.at(-1);
+  if (last === undefined) return null;
+  const best = rows.reduce((top, row) => ((row.validation_accuracy ?? 0) > (top.validation_accuracy ?? 0) ? row : top));
+  return (
+    <Figures
+      figures={[
+        { label: "Epoch", value: last.epoch },
+        { label: "Validation accuracy", value: percent(last.validation_accuracy) },
+        { label: "Best so far", value: percent(best.validation_accuracy), hint: `epoch ${best.epoch}` },
+        { label: "Loss", value: significant(last.loss) },
+        { label: "Speed", value: `${significant(last.images_per_second)}/s` },
+      ]}
+    />
+  );
+}

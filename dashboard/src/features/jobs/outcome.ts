@@ -1,0 +1,64 @@
+// The one line that says where a job stands: how far it is, what it waits for, or how it ended.
+import type { Job, Progress } from "~/api/types";
+import { count, counted, percent, significant } from "~/format/number";
+import { duration, relative } from "~/format/time";
+import { evaluateResult, indexResult, searchResult, trainResult } from "./read";
+
+/** Share done, 0 to 1; null when the total is not known. */
+export function share(progress: Progress | null): number | null {
+  if (progress === null || progress.total === null || progress.total === 0) return null;
+  return Math.min(1, progress.done / progress.total);
+}
+
+/** `12,400 of 50,000 pictures`. */
+export function amount(progress: Progress): string {
+  const total = progress.total === null ? "" : ` of ${count(progress.total)}`;
+  return `${count(progress.done)}${total} ${progress.unit}`;
+}
+
+/** `3 m 05 s left`; nothing until it can be told. */
+export function remaining(progress: Progress | null): string | null {
+  return progress?.eta_seconds == null ? null : `${duration(Math.max(1_000, progress.eta_seconds * 1_000))} left`;
+}
+
+/** What a job that does not run waits for, or how it ended. */
+export function outcome(job: Job, now: number): string {
+  switch (job.state) {
+    case "scheduled":
+      return job.scheduled_at === null ? "Waits for its time" : `Starts ${relative(job.scheduled_at, now)}`;
+    case "retrying":
+      return job.next_attempt_at === null ? "Tries again soon" : `Tries again ${relative(job.next_attempt_at, now)}`;
+    case "queued":
+      return job.attempt > 0 ? "Handed back, waits for a worker" : "Waits for a worker";
+    case "failed":
+      return job.error?.detail ?? job.state_reason ?? "Failed";
+    case "cancelled":
+      return job.state_reason ?? "Cancelled";
+    case "succeeded":
+      return success(job);
+    case "running":
+    case "cancelling":
+      return job.progress === null ? "Started" : job.progress.phase;
+  }
+}
+
+function success(job: Job): string {
+  const search = searchResult(job);
+  if (search !== null) return `${counted(search.hits.length, "hit")} in ${significant(search.timings_ms.total)} ms`;
+  const train = trainResult(job);
+  if (train !== null) return `${train.model}, ${percent(train.validation_accuracy)} accurate`;
+  const index = indexResult(job);
+  if (index !== null) return indexed(index.added, index.updated, index.failed);
+  const evaluation = evaluateResult(job);
+  if (evaluation !== null) {
+    return `P@1 ${significant(evaluation.precision_at.embedding?.["1"])} over ${count(evaluation.queries)} queries`;
+  }
+  return "Done";
+}
+
+function indexed(added: number, updated: number, failed: number): string {
+  const parts = [`${count(added)} added`];
+  if (updated > 0) parts.push(`${count(updated)} updated`);
+  if (failed > 0) parts.push(`${count(failed)} failed`);
+  return parts.join(", ");
+}

@@ -1,0 +1,110 @@
+// Reading and changing jobs.
+import {
+  type InfiniteData, infiniteQueryOptions, keepPreviousData, queryOptions, useMutation, useQueryClient,
+} from "@tanstack/react-query";
+import { api, take, takeAll } from "~/api/client";
+import type { BulkRequest } from "~/api/paths";
+import type { Job, JobAction, Page } from "~/api/types";
+import { type JobSearch, wire } from "./filter";
+import { isFinal } from "./states";
+
+export const jobKeys = {
+  all: ["jobs"] as const,
+  lists: ["jobs", "list"] as const,
+  list: (filter: JobSearch) => ["jobs", "list", filter] as const,
+  counts: ["jobs", "counts"] as const,
+  one: (id: string) => ["jobs", "one", id] as const,
+  logs: (id: string) => ["jobs", "logs", id] as const,
+  items: (id: string) => ["jobs", "items", id] as const,
+  metrics: (id: string) => ["jobs", "metrics", id] as const,
+};
+
+export type JobPages = InfiniteData<Page<Job>, string | undefined>;
+
+export function jobList(filter: JobSearch, limit = 50) {
+  return infiniteQueryOptions({
+    queryKey: [...jobKeys.list(filter), limit],
+    queryFn: ({ pageParam, signal }) =>
+      take(api.GET("/v1/jobs", { params: { query: { ...wire(filter, Date.now()), limit, cursor: pageParam } }, signal })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    placeholderData: keepPreviousData,
+  });
+}
+
+export const jobCounts = queryOptions({
+  queryKey: jobKeys.counts,
+  queryFn: ({ signal }) => take(api.GET("/v1/jobs/counts", { signal })),
+});
+
+export function jobById(id: string) {
+  return queryOptions({
+    queryKey: jobKeys.one(id),
+    queryFn: ({ signal }) => take(api.GET("/v1/jobs/{id}", { params: { path: { id } }, signal })),
+  });
+}
+
+export function jobLogs(id: string) {
+  return queryOptions({
+    queryKey: jobKeys.logs(id),
+    queryFn: ({ signal }) =>
+      takeAll((cursor) => api.GET("/v1/jobs/{id}/logs", { params: { path: { id }, query: { limit: 1000, cursor } }, signal })),
+  });
+}
+
+export function failedItems(id: string) {
+  return infiniteQueryOptions({
+    queryKey: jobKeys.items(id),
+    queryFn: ({ pageParam, signal }) =>
+      take(api.GET("/v1/jobs/{id}/items", {
+        params: { path: { id }, query: { status: "failed", limit: 100, cursor: pageParam } }, signal,
+      })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+  });
+}
+
+export function trainingMetrics(id: string) {
+  return queryOptions({
+    queryKey: jobKeys.metrics(id),
+    queryFn: ({ signal }) =>
+      takeAll((cursor) => api.GET("/v1/jobs/{id}/metrics", { params: { path: { id }, query: { limit: 1000, cursor } }, signal })),
+  });
+}
+
+/** Asks again until the job ends, each request waiting for it on the server. */
+export function jobToItsEnd(id: string) {
+  return queryOptions({
+    queryKey: [...jobKeys.one(id), "end"],
+    queryFn: ({ signal }) =>
+      take(api.GET("/v1/jobs/{id}", { params: { path: { id }, header: { Prefer: "wait=30" } }, signal })),
+    refetchInterval: (query) => (query.state.data !== undefined && isFinal(query.state.data.state) ? false : 500),
+    staleTime: Infinity,
+  });
+}
+
+/** One action on one job. */
+export function useJobAction(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async (action: JobAction) => {
+      const params = { path: { id } };
+      if (action === "cancel") await take(api.POST("/v1/jobs/{id}/cancel", { params }));
+      else if (action === "retry") await take(api.POST("/v1/jobs/{id}/retry", { params }));
+      else await take(api.DELETE("/v1/jobs/{id}", { params }));
+    },
+    onSuccess: (_, action) => {
+      if (action === "delete") client.removeQueries({ queryKey: jobKeys.one(id) });
+      return client.invalidateQueries({ queryKey: jobKeys.all });
+    },
+  });
+}
+
+/** One action on many jobs: those named, or all that a filter matches. */
+export function useBulkAction() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: BulkRequest) => take(api.POST("/v1/jobs/bulk", { body })),
+    onSuccess: () => client.invalidateQueries({ queryKey: jobKeys.all }),
+  });
+}

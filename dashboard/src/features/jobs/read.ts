@@ -1,0 +1,35 @@
+// Params and results are free-form JSON on the wire. These read them without trusting them.
+import type { EvaluateResult, IndexResult, Job, SearchResult, TrainResult } from "~/api/types";
+
+/** The value as an object; an empty one when it is none. */
+export function record(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+}
+
+export function text(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+export function number(value: unknown): number | null {
+  return typeof value === "number" ? value : null;
+}
+
+export function searchResult(job: Job): SearchResult | null {
+  return holds(job, "search", "hits") ? (job.result as SearchResult) : null;
+}
+
+export function trainResult(job: Job): TrainResult | null {
+  return holds(job, "train", "model") ? (job.result as TrainResult) : null;
+}
+
+export function indexResult(job: Job): IndexResult | null {
+  return holds(job, "index", "added") || holds(job, "rebuild", "added") ? (job.result as IndexResult) : null;
+}
+
+export function evaluateResult(job: Job): EvaluateResult | null {
+  return holds(job, "evaluate", "precision_at") ? (job.result as EvaluateResult) : null;
+}
+
+function holds(job: Job, kind: string, field: string): boolean {
+  return job.kind === kind && field in record(job.result);
+}

@@ -1,0 +1,44 @@
+// What the states of a job mean to a reader: their order, names, colours, and what can be done in each.
+import {
+  IconBan, IconCalendarClock, IconCircleCheck, IconCircleX, IconClockHour4, IconHandStop, IconLoader2, IconRotateClockwise2,
+  type Icon,
+} from "@tabler/icons-react";
+import type { JobAction, JobState } from "~/api/types";
+
+interface Meaning {
+  label: string;
+  color: string;
+  icon: Icon;
+  isFinal: boolean;
+  actions: JobAction[];
+  /** Said when the job gives no reason of its own. */
+  about: string;
+}
+
+export const STATES: Record<JobState, Meaning> = {
+  queued: { label: "Queued", color: "gray", icon: IconClockHour4, isFinal: false, actions: ["cancel"], about: "Waits for a free worker" },
+  scheduled: { label: "Scheduled", color: "violet", icon: IconCalendarClock, isFinal: false, actions: ["cancel"], about: "Waits for its time" },
+  running: { label: "Running", color: "brand", icon: IconLoader2, isFinal: false, actions: ["cancel"], about: "A worker is on it" },
+  retrying: { label: "Retrying", color: "orange", icon: IconRotateClockwise2, isFinal: false, actions: ["cancel"], about: "Waits before its next attempt" },
+  cancelling: { label: "Cancelling", color: "yellow", icon: IconHandStop, isFinal: false, actions: [], about: "Stops at its next batch" },
+  succeeded: { label: "Succeeded", color: "teal", icon: IconCircleCheck, isFinal: true, actions: ["delete"], about: "Done" },
+  failed: { label: "Failed", color: "red", icon: IconCircleX, isFinal: true, actions: ["retry", "delete"], about: "Ended without a result" },
+  cancelled: { label: "Cancelled", color: "gray", icon: IconBan, isFinal: true, actions: ["retry", "delete"], about: "Ended because somebody asked for it" },
+};
+
+/** In the order a reader looks for them. */
+export const STATE_ORDER: JobState[] = [
+  "running", "queued", "scheduled", "retrying", "cancelling", "succeeded", "failed", "cancelled",
+];
+
+export function isJobState(value: unknown): value is JobState {
+  return typeof value === "string" && value in STATES;
+}
+
+export function isFinal(state: JobState): boolean {
+  return STATES[state].isFinal;
+}
+
+export function allows(state: JobState, action: JobAction): boolean {
+  return STATES[state].actions.includes(action);
+}

@@ -1,0 +1,100 @@
+import { Grid } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, useEffectEvent, useState } from "react";
+import { indexList } from "~/features/indexes/queries";
+import { jobToItsEnd } from "~/features/jobs/queries";
+import { record, text } from "~/features/jobs/read";
+import { PageHeader } from "~/ui/PageHeader";
+import type { SearchParams } from "./params";
+import { previewOf, rememberPreview } from "./previews";
+import { entryPicture, type Question, useAsk } from "./queries";
+import { QueryPanel } from "./QueryPanel";
+import { Results } from "./Results";
+
+interface Props {
+  params: SearchParams;
+  onParams: (params: SearchParams, replace: boolean) => void;
+}
+
+/** Finds look-alikes of a picture. */
+export function SearchPage({ params, onParams }: Props) {
+  const indexes = useQuery(indexList);
+  const answered = useQuery({ ...jobToItsEnd(params.job ?? ""), enabled: params.job !== undefined });
+  const [picture, setPicture] = useState<{ file: File; url: string } | null>(null);
+  const ask = useAsk();
+
+  const asked = record(answered.data?.params);
+  const index = params.index ?? text(asked.index) ?? indexes.data?.[0]?.name;
+  const entry = params.entry ?? text(record(asked.query).entry_id) ?? undefined;
+  const kept = previewOf(params.job);
+  const file = kept?.picture ?? picture?.file;
+  const preview = previewFor();
+
+  function previewFor(): string | null {
+    // While a question is open, or was refused, it is what is shown; else what the answer belongs to.
+    const by = ask.isPending || ask.isError ? ask.variables.by : undefined;
+    if (by !== undefined && "picture" in by) return picture?.url ?? null;
+    const shown = by?.entry ?? entry;
+    if (kept !== undefined && by === undefined) return kept.url;
+    if (shown !== undefined && index !== undefined) return entryPicture(index, shown, "image");
+    return params.job === undefined ? (picture?.url ?? null) : null;
+  }
+
+  function search(by: Question["by"], options: SearchParams = params, url?: string) {
+    if (index === undefined) return;
+    ask.mutate({ index, options, by }, {
+      onSuccess: (job) => {
+        if ("picture" in by && url !== undefined) rememberPreview(job.id, url, by.picture);
+        onParams({ ...options, index, entry: "entry" in by ? by.entry : undefined, job: job.id }, params.job === undefined);
+      },
+    });
+  }
+
+  function take(chosen: File) {
+    const url = URL.createObjectURL(chosen);
+    setPicture({ file: chosen, url });
+    search({ picture: chosen }, { ...params, entry: undefined, job: undefined }, url);
+  }
+
+  function again() {
+    if (entry !== undefined) search({ entry });
+    else if (file !== undefined) search({ picture: file }, params, kept?.url ?? picture?.url);
+  }
+
+  const askForEntry = useEffectEvent(() => {
+    if (params.entry !== undefined && params.job === undefined && ask.isIdle) search({ entry: params.entry });
+  });
+  useEffect(() => askForEntry(), [params.entry, params.job, index]);
+
+  return (
+    <>
+      <PageHeader title="Search" below="Find look-alikes of any picture." />
+      <Grid gap="md">
+        <Grid.Col span={{ base: 12, md: 4, xl: 3 }}>
+          <QueryPanel
+            indexes={indexes}
+            index={index}
+            params={params}
+            preview={preview}
+            ready={entry !== undefined || file !== undefined}
+            busy={ask.isPending}
+            onParams={(change) => onParams({ ...params, ...change }, true)}
+            onPicture={take}
+            onRefused={(reason) => notifications.show({ color: "red", message: reason })}
+            onSearch={again}
+          />
+        </Grid.Col>
+        <Grid.Col span={{ base: 12, md: 8, xl: 9 }}>
+          <Results
+            job={answered.data}
+            loading={ask.isPending || (params.job !== undefined && answered.isPending)}
+            error={ask.error ?? answered.error}
+            index={index}
+            onEntry={(id) => search({ entry: id })}
+          />
+        </Grid.Col>
+      </Grid>
+    </>
+  );
+}

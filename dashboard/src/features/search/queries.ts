@@ -1,0 +1,44 @@
+// Searching with a picture or with an entry that is already indexed.
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { api, take } from "~/api/client";
+import { jobToItsEnd } from "~/features/jobs/queries";
+import { DEFAULT_K, type SearchParams } from "./params";
+
+export interface Question {
+  index: string;
+  options: SearchParams;
+  /** A picture, or the id of an entry of the index. */
+  by: { picture: File } | { entry: string };
+}
+
+/** The form that the API takes a search in. */
+export function searchForm({ index, options, by }: Question): FormData {
+  const form = new FormData();
+  form.set("index", index);
+  form.set("k", String(options.k ?? DEFAULT_K));
+  form.set("probes", options.probes ?? "auto");
+  form.set("rank_by", options.rank_by ?? "embedding");
+  if (options.min !== undefined) form.set("min_similarity", String(options.min));
+  if ("picture" in by) form.set("image", by.picture);
+  else form.set("entry_id", by.entry);
+  return form;
+}
+
+/** Asks, and waits up to half a minute; the job that is answered may still run then. */
+export function useAsk() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (question: Question) =>
+      take(api.POST("/v1/jobs/search", {
+        params: { header: { Prefer: "wait=30" } },
+        body: { index: question.index },
+        bodySerializer: () => searchForm(question),
+      })),
+    onSuccess: (job) => client.setQueryData(jobToItsEnd(job.id).queryKey, job),
+  });
+}
+
+/** Where the pictures of an entry are. */
+export function entryPicture(index: string, entry: string, size: "thumbnail" | "image"): string {
+  return `/v1/indexes/${encodeURIComponent(index)}/entries/${encodeURIComponent(entry)}/${size}`;
+}

@@ -1,0 +1,33 @@
+import { SimpleGrid } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { IconServerOff } from "@tabler/icons-react";
+import { Empty, Failure, Loading } from "~/ui/Blank";
+import { Panel } from "~/ui/Panel";
+import { workerList } from "./queries";
+import { WorkerCard } from "./WorkerCard";
+
+/** Every worker with its device. */
+export function WorkersPanel({ windowMs }: { windowMs: number }) {
+  const workers = useQuery(workerList);
+  if (workers.data === undefined) {
+    return (
+      <Panel title="Workers">
+        {workers.isError ? <Failure error={workers.error} onRetry={() => void workers.refetch()} /> : <Loading rows={5} />}
+      </Panel>
+    );
+  }
+  if (workers.data.length === 0) {
+    return (
+      <Panel title="Workers">
+        <Empty icon={<IconServerOff size={22} />} title="No worker is running">
+          Jobs wait until one is. <code>lookalike up</code> starts one by itself; elsewhere, run <code>lookalike-worker run</code>.
+        </Empty>
+      </Panel>
+    );
+  }
+  return (
+    <SimpleGrid cols={{ base: 1, md: 2, xl: workers.data.length > 2 ? 3 : 2 }} spacing="md">
+      {workers.data.map((worker) => <WorkerCard key={worker.id} worker={worker} windowMs={windowMs} />)}
+    </SimpleGrid>
+  );
+}

@@ -1,0 +1,27 @@
+// Reading workers and what their devices did.
+import { queryOptions } from "@tanstack/react-query";
+import { api, take, takeAll } from "~/api/client";
+import type { WorkerSample } from "~/api/types";
+import { followed } from "~/live/samples";
+
+export const workerList = queryOptions({
+  queryKey: ["workers"],
+  queryFn: async ({ signal }) => (await take(api.GET("/v1/workers", { signal }))).items,
+  refetchInterval: 2_000,
+});
+
+/** Samples of one worker's device over the last `windowMs`; each fetch asks only for what is new. */
+export function workerSamples(id: string, windowMs: number) {
+  const queryKey = ["worker-samples", id, windowMs] as const;
+  return queryOptions({
+    queryKey,
+    queryFn: ({ client, signal }) =>
+      followed<WorkerSample>(
+        client.getQueryData(queryKey),
+        windowMs,
+        (since) => takeAll((cursor) => api.GET("/v1/workers/{id}/samples", { params: { path: { id }, query: { since, limit: 1000, cursor } }, signal })),
+      ),
+    refetchInterval: 4_000,
+    structuralSharing: false,
+  });
+}

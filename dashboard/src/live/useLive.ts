@@ -1,0 +1,47 @@
+// The one live-update hook: follows a stream of job events while the component is mounted and the tab is
+// visible, and tells how the connection is.
+import { useDocumentVisibility } from "@mantine/hooks";
+import { useEffect, useEffectEvent, useRef, useState } from "react";
+import type { JobEvent } from "~/api/types";
+import { type EventType, Stream, type StreamStatus } from "./stream";
+
+interface LiveOptions {
+  after?: string;
+  endsAfter?: (type: EventType) => boolean;
+}
+
+/** Follows `url` (null follows nothing) and hands every event to `onEvent`. */
+export function useLive(
+  url: string | null,
+  onEvent: (type: EventType, event: JobEvent | null) => void,
+  { after, endsAfter }: LiveOptions = {},
+): StreamStatus {
+  const [status, setStatus] = useState<StreamStatus>("connecting");
+  const visible = useDocumentVisibility() === "visible";
+  const stream = useRef<Stream | null>(null);
+  const receive = useEffectEvent(onEvent);
+  const ends = useEffectEvent((type: EventType) => endsAfter?.(type) ?? false);
+
+  useEffect(() => {
+    if (url === null) return;
+    const opened = new Stream({
+      url,
+      ...(after === undefined ? {} : { after }),
+      endsAfter: (type) => ends(type),
+      onEvent: (type, event) => receive(type, event),
+      onStatus: setStatus,
+    });
+    stream.current = opened;
+    return () => {
+      stream.current = null;
+      opened.stop();
+    };
+  }, [url, after]);
+
+  useEffect(() => {
+    if (visible) stream.current?.start();
+    else stream.current?.pause();
+  }, [visible, url, after]);
+
+  return status;
+}

@@ -1,0 +1,33 @@
+import { Box, Group, Paper, Text, Title } from "@mantine/core";
+import { type ReactNode, useId } from "react";
+import classes from "./Panel.module.css";
+
+interface Props {
+  title?: ReactNode;
+  hint?: ReactNode;
+  actions?: ReactNode;
+  /** Without padding, for tables that reach the edges. */
+  flush?: boolean;
+  children: ReactNode;
+}
+
+/** A titled surface; everything on a page sits in one. */
+export function Panel({ title, hint, actions, flush = false, children }: Props) {
+  const id = useId();
+  return (
+    <Paper component="section" className={classes.panel} aria-labelledby={title === undefined ? undefined : id}>
+      {title !== undefined && (
+        <Group className={classes.head} justify="space-between" wrap="nowrap" gap="sm">
+          <Group gap={8} wrap="nowrap" miw={0} align="baseline">
+            <Title order={2} id={id} className={classes.title}>{title}</Title>
+            {hint !== undefined && <Text size="sm" c="dimmed" truncate>{hint}</Text>}
+          </Group>
+          {actions}
+        </Group>
+      )}
+      <Box className={flush ? classes.flush : classes.body} data-headed={title !== undefined || undefined}>
+        {children}
+      </Box>
+    </Paper>
+  );
+}

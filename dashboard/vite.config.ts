@@ -1,0 +1,17 @@
+// Builds the page into dist/, which the API binary embeds and serves at `/`.
+// The server's content security policy forbids inline scripts and data: fonts, so nothing is inlined.
+// `--mode mock` serves the page against the small in-memory API of dev/, `dev` against a real one.
+import { fileURLToPath } from "node:url";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+import { mockApi } from "./dev/mock";
+
+const api = process.env.LOOKALIKE_URL ?? "http://127.0.0.1:8080";
+
+export default defineConfig(({ mode }) => ({
+  plugins: [react(), ...(mode === "mock" ? [mockApi()] : [])],
+  resolve: { alias: { "~": fileURLToPath(new URL("./src", import.meta.url)) } },
+  build: { assetsInlineLimit: 0, modulePreload: { polyfill: false }, chunkSizeWarningLimit: 800 },
+  server: mode === "mock" ? {} : { proxy: { "/v1": api, "/openapi.json": api, "/docs": api } },
+  test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },
+}));

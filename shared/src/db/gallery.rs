@@ -1,0 +1,455 @@
+//! The vectors: one table per generation, partitioned by class, made and dropped with the generation.
+//!
+//! For generation 7 with classes 0 and 1: `gallery.g7` (the partitioned parent), its leaves `gallery.g7_0` and
+//! `gallery.g7_1`, `gallery.m7` (the manifest: what was indexed of which object) and `gallery.t7`
+//! (thumbnails, apart, so that a scan of vectors does not read them). Names are made of numbers only, hence
+//! safe in SQL. A writer holds the generation's row ([`lock_generation`]) while it commits: writers of one
+//! generation take turns, so that they cannot deadlock and leaf versions grow in commit order.
+
+mod copy;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgExecutor};
+use uuid::Uuid;
+
+use super::DbError;
+use crate::domain::search::RankBy;
+
+pub use copy::copy_entries;
+
+/// An entry to be stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewEntry {
+    /// Its id.
+    pub id: Uuid,
+    /// Its class's number, hence its partition.
+    pub class_id: i32,
+    /// `source/key`.
+    pub uri: String,
+    /// Softmax output, one value per class.
+    pub probabilities: Vec<f32>,
+    /// Penultimate feature, L2-normalised.
+    pub embedding: Vec<f32>,
+    /// Upright width in pixels.
+    pub width: i32,
+    /// Upright height in pixels.
+    pub height: i32,
+    /// Size of the file.
+    pub bytes: i64,
+    /// What tells the object's versions apart.
+    pub etag: String,
+    /// SHA-256 of the file.
+    pub content_hash: [u8; 32],
+    /// What the submitter says of it.
+    pub metadata: Map<String, Value>,
+    /// A small JPEG.
+    pub thumbnail: Vec<u8>,
+}
+
+/// A stored entry, without its vectors.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct Entry {
+    /// Its id.
+    pub entry_id: Uuid,
+    /// Its class's number.
+    pub class_id: i32,
+    /// `source/key`.
+    pub uri: String,
+    /// Upright width in pixels.
+    pub width: i32,
+    /// Upright height in pixels.
+    pub height: i32,
+    /// Size of the file.
+    pub bytes: i64,
+    /// SHA-256 of the file.
+    pub content_hash: Vec<u8>,
+    /// What the submitter said of it.
+    pub metadata: Value,
+    /// When it was indexed.
+    pub indexed_at: DateTime<Utc>,
+}
+
+/// What is known of an object that was indexed.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct ManifestRow {
+    /// `source/key`.
+    pub uri: String,
+    /// Its entry.
+    pub entry_id: Uuid,
+    /// Its entry's partition.
+    pub class_id: i32,
+    /// Size of the file.
+    pub bytes: i64,
+    /// What tells the object's versions apart.
+    pub etag: String,
+}
+
+/// A hit of a search.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct Hit {
+    /// The entry.
+    pub entry_id: Uuid,
+    /// Its class's number.
+    pub class_id: i32,
+    /// `source/key`.
+    pub uri: String,
+    /// What the submitter said of it.
+    pub metadata: Value,
+    /// Euclidean distance from the query.
+    pub distance: f64,
+}
+
+/// Makes the tables of a generation: `classes` leaves, embeddings of `embedding_dim` values.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn create_tables(
+    tx: &mut PgConnection,
+    generation: i32,
+    classes: i32,
+    embedding_dim: i32,
+) -> Result<(), DbError> {
+    let g = generation;
+    // A row up to a page long stays in its leaf: TOASTed vectors would make an exact scan several times slower.
+    let mut sql = format!(
+        "create table gallery.g{g} (
+             class_id integer not null, entry_id uuid not null, uri text not null,
+             probabilities vector({classes}) not null, embedding halfvec({embedding_dim}) not null,
+             width integer not null, height integer not null, bytes bigint not null,
+             content_hash bytea not null, metadata jsonb not null,
+             indexed_at timestamptz not null default now(),
+             primary key (class_id, entry_id)
+         ) partition by list (class_id);
+         create table gallery.m{g} (
+             uri text primary key, entry_id uuid not null unique, class_id integer not null,
+             bytes bigint not null, etag text not null, seen_by uuid not null
+         );
+         create table gallery.t{g} (entry_id uuid primary key, thumbnail bytea not null);
+         alter table gallery.t{g} alter column thumbnail set storage external;"
+    );
+    for class in 0..classes {
+        sql += &format!(
+            "create table gallery.g{g}_{class} partition of gallery.g{g} for values in ({class})
+                 with (toast_tuple_target = 8160);"
+        );
+    }
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(tx).await?;
+    Ok(())
+}
+
+/// Drops the tables of a generation, if they are there.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn drop_tables(tx: &mut PgConnection, generation: i32) -> Result<(), DbError> {
+    let g = generation;
+    let sql = format!("drop table if exists gallery.g{g}, gallery.m{g}, gallery.t{g}");
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(tx).await?;
+    Ok(())
+}
+
+/// Takes a generation's row for this transaction. None when it is gone; else its state.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn lock_generation(tx: &mut PgConnection, generation: i32) -> Result<Option<String>, DbError> {
+    let state = sqlx::query_scalar!("select state from generations where id = $1 for update", generation);
+    Ok(state.fetch_optional(tx).await?)
+}
+
+/// The manifest's rows of these objects.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn find_manifest(
+    db: impl PgExecutor<'_>,
+    generation: i32,
+    uris: &[String],
+) -> Result<Vec<ManifestRow>, DbError> {
+    let sql = format!(
+        "select uri, entry_id, class_id, bytes, etag from gallery.m{generation} where uri = any($1)"
+    );
+    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(uris).fetch_all(db).await?)
+}
+
+/// Notes that a job has seen these objects, unchanged.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn mark_seen(
+    db: impl PgExecutor<'_>,
+    generation: i32,
+    uris: &[String],
+    job: Uuid,
+) -> Result<(), DbError> {
+    let sql = format!("update gallery.m{generation} set seen_by = $2 where uri = any($1)");
+    sqlx::query(AssertSqlSafe(sql)).bind(uris).bind(job).execute(db).await?;
+    Ok(())
+}
+
+/// Up to `limit` of the manifest's rows under a uri prefix that `job` has not seen: their objects are gone.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list_unseen(
+    db: impl PgExecutor<'_>,
+    generation: i32,
+    uri_prefix: &str,
+    job: Uuid,
+    limit: i64,
+) -> Result<Vec<ManifestRow>, DbError> {
+    let sql = format!(
+        "select uri, entry_id, class_id, bytes, etag from gallery.m{generation}
+         where starts_with(uri, $1) and seen_by <> $2 order by uri limit $3"
+    );
+    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(uri_prefix).bind(job).bind(limit).fetch_all(db).await?)
+}
+
+/// Notes what was indexed of which object.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn upsert_manifest(
+    db: impl PgExecutor<'_>,
+    generation: i32,
+    entries: &[NewEntry],
+    job: Uuid,
+) -> Result<(), DbError> {
+    let sql = format!(
+        "insert into gallery.m{generation} (uri, entry_id, class_id, bytes, etag, seen_by)
+         select *, $6 from unnest($1::text[], $2::uuid[], $3::int[], $4::bigint[], $5::text[])
+         on conflict (uri) do update set entry_id = excluded.entry_id, class_id = excluded.class_id,
+             bytes = excluded.bytes, etag = excluded.etag, seen_by = excluded.seen_by"
+    );
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(entries.iter().map(|entry| entry.uri.clone()).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| entry.id).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| entry.class_id).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| entry.bytes).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| entry.etag.clone()).collect::<Vec<_>>())
+        .bind(job)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Stores the thumbnails of entries.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn upsert_thumbnails(
+    db: impl PgExecutor<'_>,
+    generation: i32,
+    entries: &[NewEntry],
+) -> Result<(), DbError> {
+    let sql = format!(
+        "insert into gallery.t{generation} (entry_id, thumbnail) select * from unnest($1::uuid[], $2::bytea[])
+         on conflict (entry_id) do update set thumbnail = excluded.thumbnail"
+    );
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(entries.iter().map(|entry| entry.id).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| entry.thumbnail.clone()).collect::<Vec<_>>())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Deletes vectors, named by partition and id, as an update does before it stores the new ones.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn delete_vectors(
+    db: impl PgExecutor<'_>,
+    generation: i32,
+    entries: &[(i32, Uuid)],
+) -> Result<u64, DbError> {
+    let sql = format!(
+        "delete from gallery.g{generation} g using unnest($1::int[], $2::uuid[]) as d (class_id, entry_id)
+         where g.class_id = d.class_id and g.entry_id = d.entry_id"
+    );
+    let done = sqlx::query(AssertSqlSafe(sql))
+        .bind(entries.iter().map(|(class, _)| *class).collect::<Vec<_>>())
+        .bind(entries.iter().map(|(_, id)| *id).collect::<Vec<_>>());
+    Ok(done.execute(db).await?.rows_affected())
+}
+
+/// Deletes the manifest's rows and thumbnails of entries whose vectors were deleted.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn forget_entries(
+    db: impl PgExecutor<'_>,
+    generation: i32,
+    entries: &[Uuid],
+) -> Result<(), DbError> {
+    let sql = format!(
+        "with thumbnails as (delete from gallery.t{generation} where entry_id = any($1))
+         delete from gallery.m{generation} where entry_id = any($1)"
+    );
+    sqlx::query(AssertSqlSafe(sql)).bind(entries).execute(db).await?;
+    Ok(())
+}
+
+/// Counts up the version of every leaf a transaction touches and changes its number of rows, in class order.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn bump_partitions(
+    db: impl PgExecutor<'_>,
+    generation: i32,
+    changes: &[(i32, i64)],
+) -> Result<(), DbError> {
+    let classes: Vec<i32> = changes.iter().map(|(class, _)| *class).collect();
+    let rows: Vec<i64> = changes.iter().map(|(_, rows)| *rows).collect();
+    sqlx::query!(
+        "update partitions p set version = p.version + 1, rows = p.rows + c.rows
+         from (select class_id, sum(rows)::bigint as rows from unnest($2::int[], $3::bigint[]) as c (class_id, rows)
+               group by class_id order by class_id) c
+         where p.generation = $1 and p.class_id = c.class_id",
+        generation,
+        &classes,
+        &rows,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Empties a generation: vectors, manifest, thumbnails and counts.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn clear_generation(tx: &mut PgConnection, generation: i32) -> Result<(), DbError> {
+    let g = generation;
+    let sql = format!("truncate gallery.g{g}, gallery.m{g}, gallery.t{g}");
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await?;
+    let clear = sqlx::query!(
+        "update partitions set version = version + 1, rows = 0 where generation = $1",
+        generation
+    );
+    clear.execute(tx).await?;
+    Ok(())
+}
+
+/// The entries of a generation by id, of one class or of all, after `after`.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list_entries(
+    db: impl PgExecutor<'_>,
+    generation: i32,
+    class: Option<i32>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Entry>, DbError> {
+    let sql = format!(
+        "select entry_id, class_id, uri, width, height, bytes, content_hash, metadata, indexed_at
+         from gallery.g{generation}
+         where ($1::int is null or class_id = $1) and ($2::uuid is null or entry_id > $2)
+         order by entry_id limit $3"
+    );
+    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(class).bind(after).bind(limit).fetch_all(db).await?)
+}
+
+/// The entry of that id.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn find_entry(
+    db: impl PgExecutor<'_>,
+    generation: i32,
+    id: Uuid,
+) -> Result<Option<Entry>, DbError> {
+    let sql = format!(
+        "select g.entry_id, g.class_id, g.uri, g.width, g.height, g.bytes, g.content_hash, g.metadata, g.indexed_at
+         from gallery.m{generation} m join gallery.g{generation} g using (class_id, entry_id) where m.entry_id = $1"
+    );
+    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(id).fetch_optional(db).await?)
+}
+
+/// The vectors of an entry: probabilities and embedding.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn find_vectors(
+    db: impl PgExecutor<'_>,
+    generation: i32,
+    id: Uuid,
+) -> Result<Option<(Vec<f32>, Vec<f32>)>, DbError> {
+    let sql = format!(
+        "select g.probabilities::real[], g.embedding::vector::real[]
+         from gallery.m{generation} m join gallery.g{generation} g using (class_id, entry_id) where m.entry_id = $1"
+    );
+    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(id).fetch_optional(db).await?)
+}
+
+/// The thumbnail of an entry, a JPEG.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn find_thumbnail(
+    db: impl PgExecutor<'_>,
+    generation: i32,
+    id: Uuid,
+) -> Result<Option<Vec<u8>>, DbError> {
+    let sql = format!("select thumbnail from gallery.t{generation} where entry_id = $1");
+    Ok(sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_optional(db).await?)
+}
+
+/// What a match looks for.
+#[derive(Debug, Clone)]
+pub struct MatchQuery<'a> {
+    /// The partitions to look into.
+    pub classes: &'a [i32],
+    /// What distances are measured between.
+    pub rank_by: RankBy,
+    /// The query's vector of that kind.
+    pub vector: &'a [f32],
+    /// How many hits.
+    pub k: i64,
+    /// An entry that is no hit: the query itself.
+    pub exclude: Option<Uuid>,
+    /// A picture that is no hit: the query itself, by its uri.
+    pub exclude_uri: Option<&'a str>,
+    /// Only entries whose metadata holds all of this object.
+    pub metadata: Option<&'a Value>,
+    /// Only hits at most this far.
+    pub max_distance: Option<f64>,
+}
+
+/// The nearest entries, exactly, by Euclidean distance; ties by entry id.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn match_entries(
+    db: impl PgExecutor<'_>,
+    generation: i32,
+    query: &MatchQuery<'_>,
+) -> Result<Vec<Hit>, DbError> {
+    // The same precision as the stored column, so that a picture is at distance 0 from itself.
+    let distance = match query.rank_by {
+        RankBy::Embedding => "embedding <-> ($2::real[]::vector)::halfvec",
+        RankBy::Probabilities => "probabilities <-> $2::real[]::vector",
+    };
+    let sql = format!(
+        "select entry_id, class_id, uri, metadata, distance from (
+             select entry_id, class_id, uri, metadata, {distance} as distance
+             from gallery.g{generation}
+             where class_id = any($1)
+               and ($4::uuid is null or entry_id <> $4) and ($5::text is null or uri <> $5)
+               and ($6::jsonb is null or metadata @> $6)
+         ) s
+         where $7::float8 is null or distance <= $7
+         order by distance, entry_id limit $3"
+    );
+    let hits = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(query.classes)
+        .bind(query.vector)
+        .bind(query.k)
+        .bind(query.exclude)
+        .bind(query.exclude_uri)
+        .bind(query.metadata)
+        .bind(query.max_distance);
+    Ok(hits.fetch_all(db).await?)
+}

@@ -1,0 +1,196 @@
+//! Indexes and their generations. The vectors themselves are in [`super::gallery`].
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgExecutor};
+use uuid::Uuid;
+
+use super::DbError;
+use crate::domain::name::Name;
+
+/// A named, searchable collection, with its active generation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Index {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// The generation that answers searches.
+    pub generation: Option<i32>,
+    /// That generation's model.
+    pub model_id: Option<Uuid>,
+    /// That model as `name@version`.
+    pub model: Option<String>,
+    /// Entries of that generation.
+    pub entries: i64,
+}
+
+/// One build of an index.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Generation {
+    /// Its number, which names its tables.
+    pub id: i32,
+    /// Its index.
+    pub index_id: Uuid,
+    /// Its model.
+    pub model_id: Uuid,
+    /// That model as `name@version`.
+    pub model: String,
+    /// `building`, `active` or `retired`.
+    pub state: String,
+    /// Its entries.
+    pub entries: i64,
+    /// When it was begun.
+    pub created_at: DateTime<Utc>,
+    /// When it became the active one.
+    pub activated_at: Option<DateTime<Utc>>,
+}
+
+/// Rows of one class of a generation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partition {
+    /// The class's number.
+    pub class_id: i32,
+    /// Counts up with every commit that touches it.
+    pub version: i64,
+    /// Its entries.
+    pub rows: i64,
+}
+
+/// The index of that name.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn find_index(db: impl PgExecutor<'_>, name: &Name) -> Result<Option<Index>, DbError> {
+    let row = sqlx::query_file_as!(Index, "queries/indexes/list.sql", Some(name.as_str()), "", 1_i64);
+    Ok(row.fetch_optional(db).await?)
+}
+
+/// The index of that name.
+///
+/// # Errors
+/// [`DbError::NotFound`] when there is none.
+pub async fn get_index(db: impl PgExecutor<'_>, name: &Name) -> Result<Index, DbError> {
+    find_index(db, name).await?.ok_or_else(|| DbError::not_found("index", name))
+}
+
+/// Every index, by name after `after`.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list_indexes(db: impl PgExecutor<'_>, after: &str, limit: i64) -> Result<Vec<Index>, DbError> {
+    let rows = sqlx::query_file_as!(Index, "queries/indexes/list.sql", None::<&str>, after, limit);
+    Ok(rows.fetch_all(db).await?)
+}
+
+/// Makes an index.
+///
+/// # Errors
+/// [`DbError::Conflict`] when there is one of that name.
+pub async fn insert_index(db: impl PgExecutor<'_>, id: Uuid, name: &Name) -> Result<(), DbError> {
+    sqlx::query!("insert into indexes (id, name) values ($1, $2)", id, name.as_str()).execute(db).await?;
+    Ok(())
+}
+
+/// Takes an index's row for this transaction. False when it is gone.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn lock_index(tx: &mut PgConnection, id: Uuid) -> Result<bool, DbError> {
+    let row = sqlx::query!("select id from indexes where id = $1 for update", id);
+    Ok(row.fetch_optional(tx).await?.is_some())
+}
+
+/// Deletes an index's rows; its tables are dropped by the caller, in the same transaction.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn delete_index(db: impl PgExecutor<'_>, id: Uuid) -> Result<bool, DbError> {
+    Ok(sqlx::query!("delete from indexes where id = $1", id).execute(db).await?.rows_affected() > 0)
+}
+
+/// Begins a generation and gives its number; its tables are made by the caller.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn insert_generation(
+    db: impl PgExecutor<'_>,
+    index: Uuid,
+    model: Uuid,
+    classes: i32,
+) -> Result<i32, DbError> {
+    let id = sqlx::query_scalar!(
+        r#"with made as (
+             insert into generations (index_id, model_id, state) values ($1, $2, 'building') returning id
+         ),
+         leaves as (
+             insert into partitions (generation, class_id)
+             select made.id, class_id from made, generate_series(0, $3 - 1) as class_id
+         )
+         select id from made"#,
+        index,
+        model,
+        classes,
+    );
+    Ok(id.fetch_one(db).await?)
+}
+
+/// Makes a generation the active one and retires the one before.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn activate_generation(tx: &mut PgConnection, index: Uuid, generation: i32) -> Result<(), DbError> {
+    let retire = sqlx::query!(
+        "update generations set state = 'retired' where index_id = $1 and state = 'active' and id <> $2",
+        index,
+        generation
+    );
+    retire.execute(&mut *tx).await?;
+    let activate = sqlx::query!(
+        "update generations set state = 'active', activated_at = now() where id = $1 and index_id = $2",
+        generation,
+        index
+    );
+    activate.execute(&mut *tx).await?;
+    Ok(())
+}
+
+/// The generations of an index, newest first.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list_generations(db: impl PgExecutor<'_>, index: Uuid) -> Result<Vec<Generation>, DbError> {
+    let rows = sqlx::query_as!(
+        Generation,
+        r#"select g.id, g.index_id, g.model_id, m.name || '@' || m.version as "model!", g.state, g.created_at,
+                  g.activated_at,
+                  (select coalesce(sum(rows), 0)::bigint from partitions p where p.generation = g.id) as "entries!"
+           from generations g join models m on m.id = g.model_id
+           where g.index_id = $1 order by g.id desc"#,
+        index,
+    );
+    Ok(rows.fetch_all(db).await?)
+}
+
+/// The partitions of a generation, by class.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list_partitions(db: impl PgExecutor<'_>, generation: i32) -> Result<Vec<Partition>, DbError> {
+    let rows = sqlx::query_as!(
+        Partition,
+        "select class_id, version, rows from partitions where generation = $1 order by class_id",
+        generation,
+    );
+    Ok(rows.fetch_all(db).await?)
+}
+
+/// Deletes a generation's row and its partitions' rows; its tables are dropped by the caller.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn delete_generation(db: impl PgExecutor<'_>, id: i32) -> Result<(), DbError> {
+    sqlx::query!("delete from generations where id = $1", id).execute(db).await?;
+    Ok(())
+}

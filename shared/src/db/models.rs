@@ -1,0 +1,233 @@
+//! Trained and imported models. A row is immutable; a name's default is pinned, or else its newest version.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::{PgConnection, PgExecutor};
+use uuid::Uuid;
+
+use super::DbError;
+use crate::domain::name::{ModelRef, Name};
+
+/// A stored model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// Its version, from 1.
+    pub version: i32,
+    /// Its network.
+    pub backbone: String,
+    /// Its class names, in the order of its outputs.
+    pub classes: Vec<String>,
+    /// Side of the square that pictures are scaled to, in pixels.
+    pub image_size: i32,
+    /// Length of its embeddings.
+    pub embedding_dim: i32,
+    /// Where its weights are in the artifacts store.
+    pub weights_key: String,
+    /// How large they are.
+    pub weights_bytes: i64,
+    /// SHA-256 of them.
+    pub weights_sha256: Vec<u8>,
+    /// `imported` or `trained`.
+    pub origin: String,
+    /// The job that trained it.
+    pub job_id: Option<Uuid>,
+    /// Its card: what it was trained on, how well it does.
+    pub card: Value,
+    /// Free words.
+    pub labels: Value,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// Whether its name alone means this version.
+    pub is_default: bool,
+}
+
+impl Model {
+    /// `name@version`.
+    pub fn reference(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
+}
+
+/// A model to be stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewModel {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: Name,
+    /// Its network.
+    pub backbone: String,
+    /// Its class names, in the order of its outputs.
+    pub classes: Vec<String>,
+    /// Side of the square that pictures are scaled to, in pixels.
+    pub image_size: i32,
+    /// Length of its embeddings.
+    pub embedding_dim: i32,
+    /// Where its weights are in the artifacts store.
+    pub weights_key: String,
+    /// How large they are.
+    pub weights_bytes: i64,
+    /// SHA-256 of them.
+    pub weights_sha256: Vec<u8>,
+    /// `imported` or `trained`.
+    pub origin: &'static str,
+    /// The job that trained it.
+    pub job_id: Option<Uuid>,
+    /// Its card.
+    pub card: Value,
+    /// Free words.
+    pub labels: Value,
+}
+
+/// Takes a name for this transaction, so that two writers do not pick the same version.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn lock_name(tx: &mut PgConnection, name: &Name) -> Result<(), DbError> {
+    sqlx::query!("select pg_advisory_xact_lock(712095, hashtext($1))", name.as_str()).execute(tx).await?;
+    Ok(())
+}
+
+/// Stores a model as the next version of its name and gives that version. Call [`lock_name`] before.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn insert_model(db: impl PgExecutor<'_>, model: &NewModel) -> Result<i32, DbError> {
+    let version = sqlx::query_scalar!(
+        "insert into models (id, name, version, backbone, classes, image_size, embedding_dim, weights_key,
+                             weights_bytes, weights_sha256, origin, job_id, card, labels)
+         values ($1, $2, (select coalesce(max(version), 0) + 1 from models where name = $2), $3, $4, $5, $6, $7, $8,
+                 $9, $10, $11, $12, $13)
+         returning version",
+        model.id,
+        model.name.as_str(),
+        model.backbone,
+        &model.classes,
+        model.image_size,
+        model.embedding_dim,
+        model.weights_key,
+        model.weights_bytes,
+        model.weights_sha256,
+        model.origin,
+        model.job_id,
+        model.card,
+        model.labels,
+    );
+    Ok(version.fetch_one(db).await?)
+}
+
+/// The model a reference means.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn find_model(db: impl PgExecutor<'_>, reference: &ModelRef) -> Result<Option<Model>, DbError> {
+    let row = sqlx::query_file_as!(
+        Model,
+        "queries/models/list.sql",
+        Some(reference.name.as_str()),
+        reference.version,
+        None::<Uuid>,
+        reference.version.is_none(),
+        None::<i32>,
+        1_i64,
+    );
+    Ok(row.fetch_optional(db).await?)
+}
+
+/// The model a reference means.
+///
+/// # Errors
+/// [`DbError::NotFound`] when there is none.
+pub async fn get_model(db: impl PgExecutor<'_>, reference: &ModelRef) -> Result<Model, DbError> {
+    find_model(db, reference).await?.ok_or_else(|| DbError::not_found("model", reference))
+}
+
+/// The model of that id.
+///
+/// # Errors
+/// [`DbError::NotFound`] when there is none.
+pub async fn get_model_by_id(db: impl PgExecutor<'_>, id: Uuid) -> Result<Model, DbError> {
+    let row = sqlx::query_file_as!(
+        Model,
+        "queries/models/list.sql",
+        None::<&str>,
+        None::<i32>,
+        Some(id),
+        false,
+        None::<i32>,
+        1_i64
+    );
+    row.fetch_optional(db).await?.ok_or_else(|| DbError::not_found("model", id))
+}
+
+/// The default version of every name, by name after `after`.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list_models(db: impl PgExecutor<'_>, after: &str, limit: i64) -> Result<Vec<Model>, DbError> {
+    let rows = sqlx::query_file_as!(Model, "queries/models/list_defaults.sql", after, limit);
+    Ok(rows.fetch_all(db).await?)
+}
+
+/// Every version of a name, newest first, below `before`.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list_versions(
+    db: impl PgExecutor<'_>,
+    name: &Name,
+    before: Option<i32>,
+    limit: i64,
+) -> Result<Vec<Model>, DbError> {
+    let rows = sqlx::query_file_as!(
+        Model,
+        "queries/models/list.sql",
+        Some(name.as_str()),
+        None::<i32>,
+        None::<Uuid>,
+        false,
+        before,
+        limit
+    );
+    Ok(rows.fetch_all(db).await?)
+}
+
+/// Pins the version that a name alone means. False when there is no such version.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn set_default(db: impl PgExecutor<'_>, name: &Name, version: i32) -> Result<bool, DbError> {
+    let done = sqlx::query!(
+        "insert into model_defaults (name, version)
+         select name, version from models where name = $1 and version = $2
+         on conflict (name) do update set version = excluded.version",
+        name.as_str(),
+        version,
+    );
+    Ok(done.execute(db).await?.rows_affected() > 0)
+}
+
+/// The names of the indexes that use a model, in any generation.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list_users(db: impl PgExecutor<'_>, id: Uuid) -> Result<Vec<String>, DbError> {
+    let names = sqlx::query_scalar!(
+        "select distinct i.name from generations g join indexes i on i.id = g.index_id where g.model_id = $1 order by 1",
+        id,
+    );
+    Ok(names.fetch_all(db).await?)
+}
+
+/// Deletes a model and gives the key of its weights.
+///
+/// # Errors
+/// [`DbError::Conflict`] when an index uses it.
+pub async fn delete_model(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<String>, DbError> {
+    let key = sqlx::query_scalar!("delete from models where id = $1 returning weights_key", id);
+    Ok(key.fetch_optional(db).await?)
+}

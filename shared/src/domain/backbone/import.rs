@@ -1,0 +1,137 @@
+//! Judging a weights file by its header: do the tensors in it make this backbone?
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::{Backbone, Parameter};
+
+/// Number types that weights may be stored in, as safetensors writes them.
+const TYPES: [&str; 3] = ["F32", "F16", "BF16"];
+
+/// PyTorch keeps this counter beside a batch norm's statistics; nothing needs it.
+const IGNORED_SUFFIX: &str = ".num_batches_tracked";
+
+/// One tensor as a weights file announces it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorInfo {
+    /// Its name in the file.
+    pub name: String,
+    /// Its number type as safetensors writes it, e.g. `F16`.
+    pub dtype: String,
+    /// Length of each dimension.
+    pub shape: Vec<usize>,
+}
+
+/// What a fitting file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportReport {
+    /// Classes that its head tells apart.
+    pub classes: usize,
+    /// Tensors that will be loaded.
+    pub tensors: usize,
+    /// Values in those tensors.
+    pub values: usize,
+}
+
+/// One reason why a file does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mismatch {
+    /// The backbone has a tensor that the file lacks.
+    Missing {
+        /// Its name.
+        name: String,
+        /// The shape that it should have.
+        shape: Vec<usize>,
+    },
+    /// The file has a tensor that the backbone lacks.
+    Unexpected {
+        /// Its name.
+        name: String,
+    },
+    /// Both have it, in different shapes.
+    WrongShape {
+        /// Its name.
+        name: String,
+        /// The shape that it should have.
+        expected: Vec<usize>,
+        /// The shape in the file.
+        found: Vec<usize>,
+    },
+    /// It is stored as numbers that cannot be read.
+    WrongType {
+        /// Its name.
+        name: String,
+        /// The number type in the file.
+        dtype: String,
+    },
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { name, shape } => write!(f, "`{name}` {shape:?} is missing"),
+            Self::Unexpected { name } => write!(f, "`{name}` is not part of this backbone"),
+            Self::WrongShape { name, expected, found } => {
+                write!(f, "`{name}` is {found:?}, expected {expected:?}")
+            }
+            Self::WrongType { name, dtype } => {
+                write!(f, "`{name}` is {dtype}, expected one of {}", TYPES.join(", "))
+            }
+        }
+    }
+}
+
+impl Backbone {
+    /// Whether `tensors` are the weights of this backbone; the number of classes is read from the head.
+    ///
+    /// # Errors
+    /// Every mismatch, the backbone's tensors first, in layer order, then what the file has beyond them.
+    pub fn check_import(&self, tensors: &[TensorInfo]) -> Result<ImportReport, Vec<Mismatch>> {
+        let mut left: HashMap<&str, &TensorInfo> = tensors
+            .iter()
+            .filter(|tensor| !is_ignored(&tensor.name))
+            .map(|tensor| (&*tensor.name, tensor))
+            .collect();
+        let classes = self.classes_of(&left);
+        let parameters = self.parameters(classes);
+        let mut mismatches = Vec::new();
+        for parameter in &parameters {
+            let found = left.remove(&*parameter.name);
+            mismatches.extend(mismatch(parameter, found));
+        }
+        let unexpected = tensors.iter().filter(|tensor| left.contains_key(&*tensor.name));
+        mismatches.extend(unexpected.map(|tensor| Mismatch::Unexpected { name: tensor.name.clone() }));
+        if !mismatches.is_empty() {
+            return Err(mismatches);
+        }
+        let values = parameters.iter().map(Parameter::len).sum();
+        Ok(ImportReport { classes, tensors: parameters.len(), values })
+    }
+
+    /// The head's first dimension, or 1 when the file has no usable head: the head is then reported as a mismatch.
+    fn classes_of(&self, tensors: &HashMap<&str, &TensorInfo>) -> usize {
+        let head = format!("{}.weight", self.layer(self.head).name);
+        let shape = tensors.get(&*head).map(|tensor| &tensor.shape);
+        shape.and_then(|shape| shape.first()).copied().unwrap_or(1).max(1)
+    }
+}
+
+/// Whether a tensor of this name is left out of a file's judgement and of loading.
+pub(super) fn is_ignored(name: &str) -> bool {
+    name.ends_with(IGNORED_SUFFIX)
+}
+
+fn mismatch(parameter: &Parameter, found: Option<&TensorInfo>) -> Option<Mismatch> {
+    let name = parameter.name.clone();
+    let Some(found) = found else {
+        return Some(Mismatch::Missing { name, shape: parameter.shape.clone() });
+    };
+    if found.shape != parameter.shape {
+        let expected = parameter.shape.clone();
+        return Some(Mismatch::WrongShape { name, expected, found: found.shape.clone() });
+    }
+    if !TYPES.contains(&&*found.dtype) {
+        return Some(Mismatch::WrongType { name, dtype: found.dtype.clone() });
+    }
+    None
+}

@@ -1,0 +1,102 @@
+//! Backbones: network architectures as data.
+//!
+//! A backbone is a graph of named layers. The worker interprets the graph on a device; the API reads it to judge an
+//! imported weights file without loading libtorch. Parameters carry torchvision's names, so published weights load
+//! by name. Adding a backbone means adding one page of layers and one line in [`all`].
+//!
+//! Nothing here allocates a tensor, opens a file or knows a device.
+
+mod alexnet;
+mod folding;
+mod graph;
+mod import;
+mod layer;
+mod mobilenet;
+mod parameters;
+mod resnet;
+mod shapes;
+mod squeezenet;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::LazyLock;
+
+use super::UnknownValue;
+pub use folding::{Folding, Merged};
+pub use import::{ImportReport, Mismatch, TensorInfo};
+pub use layer::{BatchNorm2d, Conv2d, Init, Layer, LayerId, Linear, LocalResponseNorm, MaxPool2d, Op, Width};
+pub use parameters::{Parameter, ParameterKind};
+pub use shapes::{Shape, ShapeError};
+
+/// One network architecture.
+#[derive(Debug)]
+pub struct Backbone {
+    /// The name used in the API, in stored models and on the page, e.g. `squeezenet1_1`.
+    pub name: &'static str,
+    /// The publication that the layers follow.
+    pub source: &'static str,
+    /// Side of the square input, in pixels, that the architecture was published with.
+    pub default_image_size: u32,
+    /// Smallest side, in pixels, that every layer can work with.
+    pub min_image_size: u32,
+    /// The layers in an order in which each comes after its inputs. The first is the picture, the last gives the
+    /// logits.
+    pub layers: Vec<Layer>,
+    /// The layer whose output is the embedding, of shape `[embedding_dim]` for each picture.
+    pub embedding: LayerId,
+    /// Number of values in an embedding.
+    pub embedding_dim: usize,
+    /// The layer with one output channel per class; it is replaced when the classes change.
+    pub head: LayerId,
+}
+
+static ALL: LazyLock<Vec<Backbone>> = LazyLock::new(|| {
+    vec![
+        alexnet::alexnet(),
+        alexnet::alexnet_owt(),
+        squeezenet::squeezenet1_1(),
+        mobilenet::mobilenet_v2(),
+        resnet::resnet18(),
+    ]
+});
+
+/// Every backbone, in the order in which lists show them.
+pub fn all() -> &'static [Backbone] {
+    &ALL
+}
+
+/// The names of every backbone, in the same order.
+pub fn names() -> Vec<&'static str> {
+    all().iter().map(|backbone| backbone.name).collect()
+}
+
+/// The backbone called `name`.
+///
+/// # Errors
+/// [`UnknownValue`], whose message lists the accepted names.
+pub fn by_name(name: &str) -> Result<&'static Backbone, UnknownValue> {
+    let found = all().iter().find(|backbone| backbone.name == name);
+    found.ok_or_else(|| UnknownValue::new("backbone", name, names().into_iter()))
+}
+
+impl Backbone {
+    /// The layer with the given id.
+    pub fn layer(&self, id: LayerId) -> &Layer {
+        &self.layers[id.index()]
+    }
+
+    /// The id of the layer that gives the logits.
+    pub fn logits(&self) -> LayerId {
+        LayerId::new(self.layers.len() - 1)
+    }
+
+    /// How many layers read each layer's output, by layer index.
+    pub fn readers(&self) -> Vec<usize> {
+        let mut readers = vec![0; self.layers.len()];
+        for input in self.layers.iter().flat_map(|layer| &layer.inputs) {
+            readers[input.index()] += 1;
+        }
+        readers
+    }
+}

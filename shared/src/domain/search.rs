@@ -1,0 +1,144 @@
+//! The rules of routing and ranking.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Which vectors distances are measured between.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RankBy {
+    /// The model's penultimate feature, L2-normalised.
+    #[default]
+    Embedding,
+    /// The softmax output, as in the paper.
+    Probabilities,
+}
+
+/// Which class partitions a search looks into.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "ProbesWire", into = "ProbesWire")]
+pub enum Probes {
+    /// The most probable classes until their probabilities sum to [`PROBE_MASS`].
+    #[default]
+    Auto,
+    /// Every class.
+    All,
+    /// The `n` most probable classes; 1 is the paper's routing.
+    Fixed(u16),
+}
+
+/// The probability that the classes probed by [`Probes::Auto`] sum to.
+pub const PROBE_MASS: f32 = 0.95;
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum ProbesWire {
+    Count(u16),
+    Word(String),
+}
+
+/// A value that is no [`Probes`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is no valid probes value: \"auto\", \"all\" or a number from 1 expected")]
+pub struct InvalidProbes(String);
+
+impl std::str::FromStr for Probes {
+    type Err = InvalidProbes;
+
+    fn from_str(value: &str) -> Result<Self, InvalidProbes> {
+        match value {
+            "auto" => Ok(Self::Auto),
+            "all" => Ok(Self::All),
+            number => match number.parse() {
+                Ok(count) if count > 0 => Ok(Self::Fixed(count)),
+                _ => Err(InvalidProbes(value.chars().take(40).collect())),
+            },
+        }
+    }
+}
+
+impl TryFrom<ProbesWire> for Probes {
+    type Error = InvalidProbes;
+
+    fn try_from(wire: ProbesWire) -> Result<Self, InvalidProbes> {
+        match wire {
+            ProbesWire::Count(count) => count.to_string().parse(),
+            ProbesWire::Word(word) => word.parse(),
+        }
+    }
+}
+
+impl From<Probes> for ProbesWire {
+    fn from(probes: Probes) -> Self {
+        match probes {
+            Probes::Auto => Self::Word("auto".to_owned()),
+            Probes::All => Self::Word("all".to_owned()),
+            Probes::Fixed(count) => Self::Count(count),
+        }
+    }
+}
+
+impl fmt::Display for Probes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::All => f.write_str("all"),
+            Self::Fixed(count) => count.fmt(f),
+        }
+    }
+}
+
+/// The classes to probe, most probable first (ties by class number). Never empty for a non-empty slice.
+pub fn route(probabilities: &[f32], probes: Probes) -> Vec<usize> {
+    let mut classes: Vec<usize> = (0..probabilities.len()).collect();
+    classes.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]).then(a.cmp(b)));
+    let count = match probes {
+        Probes::All => classes.len(),
+        Probes::Fixed(count) => usize::from(count),
+        Probes::Auto => {
+            let mut mass = 0.0;
+            let below = classes.iter().take_while(|class| {
+                let wanted = mass < PROBE_MASS;
+                mass += probabilities[**class];
+                wanted
+            });
+            below.count()
+        }
+    };
+    classes.truncate(count.max(1));
+    classes
+}
+
+/// Similarity of two vectors `distance` apart: `1 / (1 + distance)` (Hu and Feng 2017), 1 for equal ones.
+pub fn similarity(distance: f64) -> f64 {
+    1.0 / (1.0 + distance)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auto_probes_until_the_mass_is_reached() {
+        assert_eq!(route(&[0.02, 0.96, 0.02], Probes::Auto), [1]);
+        assert_eq!(route(&[0.5, 0.3, 0.2], Probes::Auto), [0, 1, 2]);
+        assert_eq!(route(&[0.1, 0.6, 0.35], Probes::Auto), [1, 2]);
+        assert_eq!(route(&[0.5, 0.3, 0.2], Probes::Fixed(1)), [0]);
+        assert_eq!(route(&[0.2, 0.3, 0.5], Probes::All), [2, 1, 0]);
+        assert_eq!(route(&[f32::NAN, 0.3], Probes::Fixed(9)).len(), 2);
+    }
+
+    #[test]
+    fn probes_read_words_and_numbers() {
+        for (json, probes) in
+            [("\"auto\"", Probes::Auto), ("\"all\"", Probes::All), ("3", Probes::Fixed(3)), ("\"3\"", Probes::Fixed(3))]
+        {
+            assert_eq!(serde_json::from_str::<Probes>(json).unwrap(), probes);
+        }
+        for bad in ["0", "-1", "\"some\"", "\"\"", "99999999"] {
+            assert!(serde_json::from_str::<Probes>(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Training a model on labelled pictures.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Payload, check_prefix, check_range};
+use crate::domain::FieldError;
+use crate::domain::backbone;
+use crate::domain::job::JobKind;
+use crate::domain::name::{ModelRef, Name};
+
+/// Trains a classifier on the folders under `dataset` and stores it as the next version of `model`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Train {
+    /// The name that the trained model gets; its next version is made.
+    pub model: Name,
+    /// One folder per class.
+    pub dataset: Dataset,
+    /// A labelled set of its own, or the share of the dataset that is held back.
+    #[serde(default)]
+    pub validation: Validation,
+    /// The network; that of `pretrained` when not given, else `mobilenet_v2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backbone: Option<String>,
+    /// A stored model to start from; none means random weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pretrained: Option<ModelRef>,
+    /// Side of the square that pictures are scaled to, in pixels, 32 to 512.
+    #[serde(default = "Train::default_image_size")]
+    pub image_size: u32,
+    /// Passes over the dataset, 1 to 1000.
+    #[serde(default = "Train::default_epochs")]
+    pub epochs: u32,
+    /// Pictures per step, 1 to 1024.
+    #[serde(default = "Train::default_batch_size")]
+    pub batch_size: u32,
+    /// `sgd` (with momentum) or `adamw`.
+    #[serde(default)]
+    pub optimizer: Optimizer,
+    /// The highest rate of the schedule; a value that fits the optimiser and the freeze when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
+    /// Momentum of SGD, 0 to 0.999.
+    #[serde(default = "Train::default_momentum")]
+    pub momentum: f64,
+    /// L2 penalty, 0 to 1.
+    #[serde(default = "Train::default_weight_decay")]
+    pub weight_decay: f64,
+    /// How the rate changes over the run.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// Random changes of the pictures.
+    #[serde(default)]
+    pub augment: Augment,
+    /// Which weights stay as they are; `backbone` when not given and `pretrained` is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<Freeze>,
+    /// Arithmetic of the network.
+    #[serde(default)]
+    pub precision: Precision,
+    /// Seed of every random choice.
+    #[serde(default = "Train::default_seed")]
+    pub seed: u64,
+    /// Ends the run when validation accuracy stops rising.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStopping>,
+    /// Readable pictures that each class must have before any split, 1 to 1000000.
+    #[serde(default = "Train::default_min_images_per_class")]
+    pub min_images_per_class: u32,
+}
+
+/// A folder of a source that holds one folder per class.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Dataset {
+    /// A declared source, or `uploads`.
+    pub source: Name,
+    /// Where in the source; empty means all of it.
+    #[serde(default)]
+    pub prefix: String,
+}
+
+/// Where the validation pictures come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum Validation {
+    /// A labelled set of its own.
+    Set(Dataset),
+    /// A stratified, seeded share of the dataset.
+    Fraction(Fraction),
+}
+
+/// A share of the dataset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fraction {
+    /// Above 0, at most 0.9.
+    pub fraction: f64,
+}
+
+impl Default for Validation {
+    fn default() -> Self {
+        Self::Fraction(Fraction { fraction: 0.23 })
+    }
+}
+
+/// The rule that turns gradients into steps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Optimizer {
+    /// Stochastic gradient descent with momentum.
+    #[default]
+    Sgd,
+    /// Adam with decoupled weight decay.
+    Adamw,
+}
+
+/// How the learning rate changes over the run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// Half a cosine, down to nothing.
+    #[default]
+    Cosine,
+    /// A tenth after each third of the run.
+    Step,
+    /// Always the same.
+    Constant,
+}
+
+/// Random changes of the training pictures (Krizhevsky et al. 2012, section 4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Augment {
+    /// Random crops.
+    pub crop: bool,
+    /// Random mirroring.
+    pub mirror: bool,
+    /// Noise along the principal components of colour.
+    pub color_pca: bool,
+}
+
+impl Default for Augment {
+    fn default() -> Self {
+        Self { crop: true, mirror: true, color_pca: true }
+    }
+}
+
+/// Which weights stay as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Freeze {
+    /// None: the whole network learns.
+    None,
+    /// All but the classifier.
+    Backbone,
+    /// The statistics of batch normalisation.
+    Norm,
+}
+
+/// Arithmetic of the network.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// What the device does best at equal accuracy.
+    #[default]
+    Auto,
+    /// 32-bit floats.
+    F32,
+    /// bfloat16 where the network allows it.
+    Bf16,
+}
+
+/// Ends the run when validation accuracy stops rising.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EarlyStopping {
+    /// Epochs without a better accuracy, 1 to 1000.
+    pub patience: u32,
+}
+
+impl Train {
+    fn default_image_size() -> u32 {
+        224
+    }
+    fn default_epochs() -> u32 {
+        30
+    }
+    fn default_batch_size() -> u32 {
+        64
+    }
+    fn default_momentum() -> f64 {
+        0.9
+    }
+    fn default_weight_decay() -> f64 {
+        0.0005
+    }
+    fn default_seed() -> u64 {
+        1
+    }
+    fn default_min_images_per_class() -> u32 {
+        100
+    }
+}
+
+impl Payload for Train {
+    const KIND: JobKind = JobKind::Train;
+
+    fn check(&self) -> Vec<FieldError> {
+        let mut errors = Vec::new();
+        check_prefix(&mut errors, "/dataset/prefix", &self.dataset.prefix);
+        match &self.validation {
+            Validation::Set(set) => check_prefix(&mut errors, "/validation/prefix", &set.prefix),
+            Validation::Fraction(share) => {
+                if !(share.fraction > 0.0 && share.fraction <= 0.9) {
+                    let detail = format!("{} is out of range, above 0 and at most 0.9 expected", share.fraction);
+                    errors.push(FieldError::new("/validation/fraction", detail));
+                }
+            }
+        }
+        if let Some(name) = &self.backbone
+            && let Err(unknown) = backbone::by_name(name)
+        {
+            errors.push(FieldError::new("/backbone", unknown.to_string()));
+        }
+        check_range(&mut errors, "/image_size", self.image_size, 32, 512);
+        check_range(&mut errors, "/epochs", self.epochs, 1, 1_000);
+        check_range(&mut errors, "/batch_size", self.batch_size, 1, 1_024);
+        if let Some(rate) = self.learning_rate {
+            check_range(&mut errors, "/learning_rate", rate, 1e-8, 10.0);
+        }
+        check_range(&mut errors, "/momentum", self.momentum, 0.0, 0.999);
+        check_range(&mut errors, "/weight_decay", self.weight_decay, 0.0, 1.0);
+        if let Some(stopping) = self.early_stopping {
+            check_range(&mut errors, "/early_stopping/patience", stopping.patience, 1, 1_000);
+        }
+        check_range(&mut errors, "/min_images_per_class", self.min_images_per_class, 1, 1_000_000);
+        errors
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn minimal() -> Train {
+        serde_json::from_value(json!({"model": "scenes", "dataset": {"source": "photos"}})).unwrap()
+    }
+
+    #[test]
+    fn only_model_and_dataset_are_required() {
+        let train = minimal();
+        assert!(train.check().is_empty());
+        assert_eq!(train.validation, Validation::Fraction(Fraction { fraction: 0.23 }));
+        assert_eq!(train.min_images_per_class, 100);
+    }
+
+    #[test]
+    fn every_broken_bound_is_told_at_once() {
+        let mut train = minimal();
+        train.epochs = 0;
+        train.learning_rate = Some(f64::NAN);
+        train.dataset.prefix = "../etc".to_owned();
+        let pointers: Vec<_> = train.check().into_iter().map(|error| error.pointer).collect();
+        assert_eq!(pointers, ["/dataset/prefix", "/epochs", "/learning_rate"]);
+    }
+
+    #[test]
+    fn validation_is_a_set_or_a_share() {
+        for (value, good) in [
+            (json!({"fraction": 0.2}), true),
+            (json!({"source": "photos", "prefix": "val/"}), true),
+            (json!({"frac": 0.2}), false),
+        ] {
+            let body = json!({"model": "m", "dataset": {"source": "s"}, "validation": value});
+            assert_eq!(serde_json::from_value::<Train>(body).is_ok(), good);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What the API and the workers share: nouns and statements.
+//!
+//! - [`domain`]: values, states and rules; no I/O.
+//! - [`jobs`]: one payload per job kind.
+//! - [`config`]: settings, the only reader of the environment.
+//! - [`storage`]: sources of pictures and the artifacts store.
+//! - [`db`]: every SQL statement, and the push of a task to apalis.
+
+pub mod config;
+pub mod db;
+pub mod domain;
+pub mod jobs;
+pub mod storage;

@@ -1,0 +1,123 @@
+//! From decoded pixels to what a network reads.
+
+use bytes::Bytes;
+use tch::{Device, Kind, TchError, Tensor};
+
+use super::layout;
+
+const CHANNELS: usize = 3;
+
+/// Bytes that are not a whole number of square pictures.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{bytes} bytes are not a whole number of pictures of {side} x {side} pixels")]
+pub struct PicturesError {
+    bytes: usize,
+    side: usize,
+}
+
+/// Square pictures of one size, `u8` `[N, side, side, 3]`, red, green, blue, in one buffer.
+///
+/// The buffer may be memory or a mapped file; a clone shares it.
+#[derive(Debug, Clone)]
+pub struct Pictures {
+    side: usize,
+    pixels: Bytes,
+}
+
+impl Pictures {
+    /// Pictures of `side` pixels on each side, one after the other.
+    ///
+    /// # Errors
+    /// When the length is not a multiple of one picture's.
+    pub fn new(side: usize, pixels: impl Into<Bytes>) -> Result<Self, PicturesError> {
+        let pixels = pixels.into();
+        if side == 0 || pixels.len() % (side * side * CHANNELS) != 0 {
+            return Err(PicturesError { bytes: pixels.len(), side });
+        }
+        Ok(Self { side, pixels })
+    }
+
+    /// Height and width of each picture.
+    pub fn side(&self) -> usize {
+        self.side
+    }
+
+    /// Number of pictures.
+    pub fn len(&self) -> usize {
+        self.pixels.len() / self.picture_bytes()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.pixels.is_empty()
+    }
+
+    /// The pixels of one picture, `[side, side, 3]`.
+    pub fn get(&self, index: usize) -> &[u8] {
+        let length = self.picture_bytes();
+        &self.pixels[index * length..(index + 1) * length]
+    }
+
+    /// The pixels of all pictures.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    fn picture_bytes(&self) -> usize {
+        self.side * self.side * CHANNELS
+    }
+}
+
+/// How pixels are scaled for a model: `(pixel / 255 - mean) / std` for each channel.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Normalisation {
+    /// Mean of red, green, blue, of pixels in 0..1.
+    pub mean: [f32; 3],
+    /// Standard deviation of red, green, blue, of pixels in 0..1.
+    pub std: [f32; 3],
+}
+
+impl Default for Normalisation {
+    /// The constants of torchvision's ImageNet weights.
+    fn default() -> Self {
+        Self { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
+    }
+}
+
+impl Normalisation {
+    /// Normalised pictures, `f32` `[N, 3, side, side]` on `device`, from `pixels` `[N, side, side, 3]`. The bytes travel
+    /// to the device; the arithmetic is done there.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn tensor(&self, pixels: &[u8], side: usize, device: Device) -> Result<Tensor, TchError> {
+        self.shifted(pixels, side, &[], device)
+    }
+
+    /// As [`Normalisation::tensor`], with `shifts[n]` added to the channels of picture `n` (pixels in 0..1). No shifts
+    /// stand for zeroes.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn shifted(
+        &self,
+        pixels: &[u8],
+        side: usize,
+        shifts: &[[f32; 3]],
+        device: Device,
+    ) -> Result<Tensor, TchError> {
+        let zero = [[0.0; CHANNELS]];
+        let shifts = if shifts.is_empty() { &zero } else { shifts };
+        let offsets: Vec<f32> = shifts.iter().flat_map(|shift| self.offset(*shift)).collect();
+        let offsets = Tensor::f_from_slice(&offsets)?.f_view([-1, 1, 1, CHANNELS as i64])?.f_to_device(device)?;
+        let scale = Tensor::f_from_slice(&self.std.map(|std| 1.0 / (255.0 * std)))?.f_to_device(device)?;
+        let side = side as i64;
+        let pixels = Tensor::f_from_slice(pixels)?.f_view([-1, side, side, CHANNELS as i64])?;
+        let pixels = pixels.f_to_device(device)?.f_to_kind(Kind::Float)?;
+        layout::preferred(&offsets.f_addcmul(&pixels, &scale)?.f_permute([0, 3, 1, 2])?, device)
+    }
+
+    fn offset(&self, shift: [f32; 3]) -> [f32; 3] {
+        [0, 1, 2].map(|channel| (shift[channel] - self.mean[channel]) / self.std[channel])
+    }
+}

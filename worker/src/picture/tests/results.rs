@@ -1,0 +1,95 @@
+//! What is made of a picture: network input, thumbnails, hashes.
+
+use image::imageops::{self, FilterType};
+use image::{ImageFormat, Rgb, RgbImage};
+
+use super::{decoded, encoded, largest_difference, picture, ramps};
+use crate::picture::{content_hash, perceptual_hash, prepare, prepare_into, thumbnail};
+
+/// Three vertical or horizontal bands of equal width; the middle one is green.
+fn bands(width: u32, height: u32) -> RgbImage {
+    let longer = width.max(height);
+    RgbImage::from_fn(width, height, |x, y| {
+        let along = if width > height { x } else { y };
+        [Rgb([255, 0, 0]), Rgb([0, 255, 0]), Rgb([0, 0, 255])][(3 * along / longer) as usize]
+    })
+}
+
+#[test]
+fn network_input_is_the_centre_square() {
+    for (width, height) in [(300, 100), (100, 300), (3, 1)] {
+        let input = prepare(&picture(bands(width, height)), 64);
+        assert_eq!(input, [0, 255, 0].repeat(64 * 64), "{width}x{height}");
+    }
+}
+
+#[test]
+fn shrinking_averages_instead_of_picking_pixels() {
+    let fine = RgbImage::from_fn(448, 448, |x, y| Rgb([if (x + y) % 2 == 0 { 255 } else { 0 }; 3]));
+    let input = prepare(&picture(fine), 64);
+    assert!(input.iter().all(|sample| sample.abs_diff(127) <= 3));
+}
+
+#[test]
+fn scaling_agrees_with_a_triangle_filter_of_other_make() {
+    let original = ramps(320, 320);
+    let reference = imageops::resize(&original, 64, 64, FilterType::Triangle);
+    let input = prepare(&picture(original), 64);
+    assert!(largest_difference(&input, reference.as_raw()) <= 2);
+}
+
+#[test]
+fn one_pixel_fills_the_network_input() {
+    let input = prepare(&picture(RgbImage::from_pixel(1, 1, Rgb([9, 8, 7]))), 224);
+    assert_eq!(input, [9, 8, 7].repeat(224 * 224));
+}
+
+#[test]
+fn a_place_of_a_batch_gets_the_same_samples() {
+    let source = picture(ramps(90, 50));
+    let mut batch = vec![0; 2 * 32 * 32 * 3];
+    prepare_into(&source, 32, &mut batch[32 * 32 * 3..]);
+    assert_eq!(batch[32 * 32 * 3..], prepare(&source, 32));
+    assert!(batch[..32 * 32 * 3].iter().all(|sample| *sample == 0));
+}
+
+#[test]
+fn thumbnails_keep_the_proportions_and_never_grow() {
+    for (size, max_side, expected) in [
+        ((400, 100), 200, (200, 50)),
+        ((100, 400), 200, (50, 200)),
+        ((60, 40), 200, (60, 40)),
+        ((1000, 1), 100, (100, 1)),
+        ((5, 5), 0, (1, 1)),
+    ] {
+        let small = decoded(&thumbnail(&picture(ramps(size.0, size.1)), max_side).unwrap());
+        assert_eq!((small.width, small.height), expected, "{size:?} in {max_side}");
+    }
+}
+
+#[test]
+fn the_content_hash_is_sha_256() {
+    // FIPS 180-4, example of the one-block message "abc".
+    let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let hash: String = content_hash(b"abc").iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hash, expected);
+}
+
+#[test]
+fn the_perceptual_hash_tells_where_the_picture_gets_brighter() {
+    let brighter = |x: u32, _| Rgb([(x * 255 / 89) as u8; 3]);
+    assert_eq!(perceptual_hash(&picture(RgbImage::from_fn(90, 80, brighter))), u64::MAX);
+    let left_half = |x: u32, _| Rgb([if x < 50 { x as u8 * 5 } else { 250 - (x - 40) as u8 * 5 }; 3]);
+    assert_eq!(perceptual_hash(&picture(RgbImage::from_fn(90, 80, left_half))), 0xf0f0_f0f0_f0f0_f0f0);
+}
+
+#[test]
+fn near_duplicates_have_close_perceptual_hashes_and_others_do_not() {
+    let original = ramps(400, 300);
+    let hash = perceptual_hash(&picture(original.clone()));
+    let smaller = imageops::resize(&original, 133, 100, FilterType::CatmullRom);
+    let recompressed = decoded(&encoded(smaller, ImageFormat::Jpeg));
+    assert!((hash ^ perceptual_hash(&recompressed)).count_ones() <= 6);
+    let turned = picture(imageops::rotate180(&original));
+    assert!((hash ^ perceptual_hash(&turned)).count_ones() >= 16);
+}

@@ -1,0 +1,132 @@
+//! A run between two epochs, as bytes: weights, the best weights so far, the optimiser's state and the history.
+//!
+//! The bytes are a safetensors file. Tensors are called `weights/{name}`, `best/{name}` (only when the latest weights
+//! are not the best ones) and `optimizer/{name}/{place}`; the rest is JSON in the file's metadata.
+
+use std::collections::HashMap;
+
+use safetensors::SafeTensors;
+use tch::Tensor;
+
+use super::TrainError;
+use super::config::TrainConfig;
+use super::metrics::EpochRow;
+use super::optimizer::Optimizer;
+use crate::network::{Network, NetworkError, read_tensors, write_tensors};
+
+/// Raised when the meaning of the bytes changes.
+const FORMAT: u32 = 1;
+const KEY: &str = "lookalike_checkpoint";
+
+/// Everything of a run but tensors.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub(super) struct History {
+    format: u32,
+    backbone: String,
+    classes: usize,
+    config: TrainConfig,
+    /// Steps that the optimiser has taken.
+    pub steps: u64,
+    /// Every epoch so far.
+    pub rows: Vec<EpochRow>,
+    /// The epoch with the best validation result, counted from 1; 0 before the first.
+    pub best_epoch: u32,
+}
+
+impl History {
+    pub fn new(network: &Network, config: &TrainConfig) -> Self {
+        Self {
+            format: FORMAT,
+            backbone: network.backbone().name.to_owned(),
+            classes: network.classes(),
+            config: config.clone(),
+            steps: 0,
+            rows: Vec::new(),
+            best_epoch: 0,
+        }
+    }
+
+    /// Epochs that are done.
+    pub fn epochs(&self) -> u32 {
+        self.rows.len() as u32
+    }
+
+    /// Whether a run of `network` with `config` may go on from here.
+    fn check(&self, network: &Network, config: &TrainConfig) -> Result<(), TrainError> {
+        let refuse = |reason: String| Err(TrainError::Checkpoint(reason));
+        if self.format != FORMAT {
+            return refuse(format!("it is of format {}, this program reads {FORMAT}", self.format));
+        }
+        let (backbone, classes) = (network.backbone().name, network.classes());
+        if self.backbone != backbone || self.classes != classes {
+            let (own, own_classes) = (&self.backbone, self.classes);
+            return refuse(format!(
+                "it is of {own} with {own_classes} classes, the run of {backbone} with {classes}"
+            ));
+        }
+        if self.config != *config {
+            return refuse("it was made with other settings".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// A run as it stands after an epoch; bytes are made only when asked for.
+pub struct Snapshot<'a> {
+    pub(super) network: &'a Network,
+    pub(super) optimizer: &'a Optimizer,
+    pub(super) best: Option<&'a [(String, Tensor)]>,
+    pub(super) history: &'a History,
+}
+
+impl Snapshot<'_> {
+    /// The checkpoint that [`super::train`] resumes from.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn checkpoint(&self) -> Result<Vec<u8>, NetworkError> {
+        let mut named: Vec<(String, &Tensor)> = Vec::new();
+        named.extend(self.network.tensors().named().map(|(name, tensor)| (format!("weights/{name}"), tensor)));
+        named.extend(self.optimizer.state().map(|(name, tensor)| (format!("optimizer/{name}"), tensor)));
+        let best = self.best.unwrap_or_default();
+        named.extend(best.iter().map(|(name, tensor)| (format!("best/{name}"), tensor)));
+        let history = serde_json::to_string(self.history).expect("a history is plain data");
+        write_tensors(named.iter().map(|(name, tensor)| (&**name, *tensor)), Some((KEY, history)))
+    }
+}
+
+/// What [`resume`] finds beside what it puts into network and optimiser.
+pub(super) struct Resumed {
+    pub history: History,
+    /// The best weights, when the latest are not the best.
+    pub best: Option<Vec<(String, Tensor)>>,
+}
+
+/// Puts a checkpoint's tensors into `network` and `optimizer`.
+pub(super) fn resume(
+    bytes: &[u8],
+    network: &Network,
+    optimizer: &mut Optimizer,
+    config: &TrainConfig,
+) -> Result<Resumed, TrainError> {
+    let history = history(bytes)?;
+    history.check(network, config)?;
+    let mut groups: HashMap<String, Vec<(String, Tensor)>> = HashMap::new();
+    for (name, tensor) in read_tensors(bytes)? {
+        let Some((group, name)) = name.split_once('/') else { continue };
+        groups.entry(group.to_owned()).or_default().push((name.to_owned(), tensor));
+    }
+    network.restore(&groups.remove("weights").unwrap_or_default())?;
+    let state: HashMap<String, Tensor> = groups.remove("optimizer").unwrap_or_default().into_iter().collect();
+    if !optimizer.restore(history.steps, |name| state.get(name).map(Tensor::shallow_clone))? {
+        return Err(TrainError::Checkpoint("it lacks the optimiser's state".to_owned()));
+    }
+    Ok(Resumed { history, best: groups.remove("best") })
+}
+
+fn history(bytes: &[u8]) -> Result<History, TrainError> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(NetworkError::from)?;
+    let text = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+    let text = text.ok_or_else(|| TrainError::Checkpoint("it has no history".to_owned()))?;
+    serde_json::from_str(text).map_err(|error| TrainError::Checkpoint(error.to_string()))
+}

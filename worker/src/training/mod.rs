@@ -1,0 +1,68 @@
+//! Training: a network, pictures and settings in; better weights and figures about them out.
+//!
+//! Knows nothing of jobs, files or the database: whoever calls [`train`] hands over decoded pictures, hears of every
+//! step through an [`Observer`], may stop at any step, and keeps the checkpoints where it likes. Everything random is
+//! drawn from the seed, the epoch and the step, so a run that is resumed from a checkpoint goes on as if it had never
+//! stopped (bit for bit on CPUs).
+
+mod batches;
+mod checkpoint;
+mod colour;
+mod config;
+mod dataset;
+mod evaluation;
+mod fit;
+mod metrics;
+mod optimizer;
+mod predict;
+mod random;
+mod retrieval;
+mod schedule;
+
+#[cfg(test)]
+mod tests;
+
+pub use checkpoint::Snapshot;
+pub use config::{Augment, ConfigError, EarlyStopping, OptimizerKind, ScheduleKind, TrainConfig};
+pub use dataset::{Dataset, DatasetError, Labelled};
+pub use fit::{Observer, Outcome, Phase, Progress, train};
+pub use metrics::{ClassMetrics, EpochRow, Metrics, PrecisionAt, Rankings};
+pub use predict::{Predictions, predict};
+pub use retrieval::{Gallery, Retrieval, retrieval};
+
+use crate::network::NetworkError;
+
+/// Reasons why training ends without a model.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The settings contradict themselves.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The pictures do not suit the network or the settings.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// The network or its device failed.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The checkpoint cannot be resumed from.
+    #[error("the checkpoint cannot be used: {0}")]
+    Checkpoint(String),
+    /// The loss left the range of numbers.
+    #[error("the loss is {loss} in epoch {epoch}, step {step}: a smaller learning rate than {learning_rate} may help")]
+    Diverged {
+        /// The loss, infinite or not a number.
+        loss: f64,
+        /// Counted from 1.
+        epoch: u32,
+        /// Counted from 1.
+        step: u32,
+        /// The rate at that step.
+        learning_rate: f64,
+    },
+}
+
+impl From<tch::TchError> for TrainError {
+    fn from(error: tch::TchError) -> Self {
+        Self::Network(error.into())
+    }
+}
