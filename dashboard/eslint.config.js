@@ -53,5 +53,6 @@ export default tseslint.config(
     },
   },
   { files: ["dev/**", "*.ts", "*.js"], languageOptions: { globals: globals.node } },
+  { files: ["public/**"], languageOptions: { globals: globals.browser } },
   { files: ["**/*.js"], ...tseslint.configs.disableTypeChecked },
 );

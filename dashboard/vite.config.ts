@@ -4,14 +4,13 @@
 import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
-import { mockApi } from "./dev/mock";
 
 const api = process.env.LOOKALIKE_URL ?? "http://127.0.0.1:8080";
 
-export default defineConfig(({ mode }) => ({
-  plugins: [react(), ...(mode === "mock" ? [mockApi()] : [])],
+export default defineConfig(async ({ mode }) => ({
+  plugins: [react(), ...(mode === "mock" ? [(await import("./dev/mock.ts")).mockApi()] : [])],
   resolve: { alias: { "~": fileURLToPath(new URL("./src", import.meta.url)) } },
   build: { assetsInlineLimit: 0, modulePreload: { polyfill: false }, chunkSizeWarningLimit: 800 },
   server: mode === "mock" ? {} : { proxy: { "/v1": api, "/openapi.json": api, "/docs": api } },
-  test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },
+  test: { include: ["src/**/*.test.{ts,tsx}"] },
 }));

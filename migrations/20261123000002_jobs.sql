@@ -53,6 +53,8 @@ create table jobs (
     fence            bigint      not null default 0,
     timeout_seconds  integer     not null,
     progress         jsonb,
+    -- what a later attempt needs to go on where this one was; committed with what it tells of
+    checkpoint       jsonb,
     result           jsonb,
     error_code       text,
     error_detail     text,

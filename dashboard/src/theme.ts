@@ -1,7 +1,8 @@
 // Colours, type and component defaults. The state colours of jobs are in features/jobs/states.
 import {
   ActionIcon, Badge, Button, Menu, Modal, NumberInput, SegmentedControl, Select, Skeleton, TextInput, Tooltip,
-  createTheme, type CSSVariablesResolver, type MantineColorsTuple,
+  createTheme, defaultVariantColorsResolver, parseThemeColor, type CSSVariablesResolver, type MantineColorsTuple,
+  type VariantColorsResolver,
 } from "@mantine/core";
 
 const brand: MantineColorsTuple = [
@@ -14,7 +15,22 @@ const gray: MantineColorsTuple = [
   "#f7f8fa", "#f0f2f5", "#e5e8ed", "#d6dae1", "#bcc2cd", "#98a1af", "#6b7585", "#4c5565", "#323a48", "#1b212c",
 ];
 
+/** The light variant as a tint of the surface behind it, which stays calm in both schemes. */
+const variantColorResolver: VariantColorsResolver = (input) => {
+  const resolved = defaultVariantColorsResolver(input);
+  const { isThemeColor, color } = parseThemeColor({ color: input.color ?? input.theme.primaryColor, theme: input.theme });
+  if (input.variant !== "light" || !isThemeColor) return resolved;
+  const tone = (shade: number) => `var(--mantine-color-${color}-${shade})`;
+  return {
+    ...resolved,
+    background: `color-mix(in srgb, ${tone(6)} 13%, transparent)`,
+    hover: `color-mix(in srgb, ${tone(6)} 20%, transparent)`,
+    color: `light-dark(${tone(color === "gray" ? 7 : 8)}, ${tone(color === "gray" ? 4 : 3)})`,
+  };
+};
+
 export const theme = createTheme({
+  variantColorResolver,
   primaryColor: "brand",
   primaryShade: { light: 6, dark: 5 },
   colors: { brand, dark, gray },
@@ -65,5 +81,6 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--mantine-color-text": "#dfe3ea",
     "--mantine-color-dimmed": "#8d97a7",
     "--mantine-color-anchor": "#93a8ff",
+    "--mantine-color-error": "#ff8787",
   },
 });

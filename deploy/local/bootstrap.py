@@ -68,7 +68,7 @@ def main():
 def parse_arguments():
     parser = argparse.ArgumentParser(
         prog="bootstrap",
-        description="Fetch libtorch and PostgreSQL with pgvector into .deps, without root and without a system install.",
+        description="Fetch libtorch and PostgreSQL with pgvector into .deps, without root and outside the system.",
         epilog="Environment: CUDA=1 adds the libraries that libtorch needs on NVIDIA GPUs; "
         "KEEP_DOWNLOADS=1 keeps the fetched archives in .deps/downloads.",
     )
@@ -87,9 +87,9 @@ def this_platform():
     name = f"{platform.system().lower()}-{machine}"
     if name not in platforms:
         raise Refusal(f"{name} is not supported: pins.json lists packages for {', '.join(platforms)} only")
-    needed = platforms[name]["glibc"]
+    needed = platforms[name].get("glibc")
     library, version = platform.libc_ver()
-    if library != "glibc" or version_key(version) < version_key(needed):
+    if needed and (library != "glibc" or version_key(version) < version_key(needed)):
         raise Refusal(f"glibc {needed} or newer is needed, this system has {library or 'another C library'} {version}")
     return platforms[name]
 
@@ -118,7 +118,8 @@ def variants(component):
 
 def stamp_of(component):
     """A digest of everything that decides what a component's folder holds."""
-    return hashlib.sha256(json.dumps([LAYOUT, component], sort_keys=True).encode()).hexdigest()
+    content = [LAYOUT, *(component.get(key) for key in ("archives", "links", "write"))]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def is_current(name, component_variants):
@@ -257,7 +258,7 @@ def download_command(archive, folder, wheel_python):
 
 
 def download(archive, folder, command):
-    """Runs a package manager with its temporary files in `folder`, tells how far it is, and shows its log on failure."""
+    """Runs a package manager with its temporary files in `folder`; tells how far it is, shows its log when it fails."""
     environment = dict(os.environ, TMPDIR=str(folder), PIP_REQUIRE_VIRTUALENV="0")
     log_path = WORK / "fetch.log"
     with open(log_path, "wb") as log:

@@ -48,23 +48,40 @@ class BootstrapTest(unittest.TestCase):
     def pin(self, **changes):
         """Writes pins.json with one component, `tiny`, whose GPU variant takes one file more."""
         archive = {
-            **{"from": "pip", "spec": "tiny==1.0", "tag": "any", "file": WHEEL},
-            **{"bytes": self.wheel.stat().st_size, "take": {"tiny/lib/*": "lib/"}, **changes},
+            "from": "pip",
+            "spec": "tiny==1.0",
+            "tag": "any",
+            "file": WHEEL,
+            "bytes": self.wheel.stat().st_size,
+            "take": {"tiny/lib/*": "lib/"},
+            **changes,
         }
         more = dict(archive, take={"tiny/left_out.txt": ""})
         component = {
-            **{"title": "Tiny 1.0", "laid_out_bytes": 10, "archives": [archive], "links": {"lib/link": "a.txt"}},
-            **{"write": {"note": "hello\n"}, "cuda": {"title": "Tiny 1.0 for GPUs", "archives": [more]}},
+            "title": "Tiny 1.0",
+            "laid_out_bytes": 10,
+            "archives": [archive],
+            "links": {"lib/link": "a.txt"},
+            "write": {"note": "hello\n"},
+            "cuda": {"title": "Tiny 1.0 for GPUs", "archives": [more]},
         }
         target = {"glibc": "2.17", "wheel_python": "3.11", "components": {"tiny": component}}
         machine = {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
         pins = {"platforms": {f"{os.uname().sysname.lower()}-{machine}": target}}
         self.script.with_name("pins.json").write_text(json.dumps(pins), encoding="utf-8")
 
-    def bootstrap(self, *arguments, **variables):
-        environment = dict(os.environ, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(self.index), **variables)
+    def start(self, *arguments, **variables):
+        """Starts the script with a pip that knows only the folder `index`."""
+        settings = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.index), "CUDA": "0", "KEEP_DOWNLOADS": "0"}
+        environment = {**os.environ, **settings, **variables}
         command = [sys.executable, str(self.script), *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, universal_newlines=True)
+
+    def bootstrap(self, *arguments, **variables):
+        process = self.start(*arguments, **variables)
+        output, errors = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
     def laid_out(self):
         root = self.deps / "tiny"
@@ -85,6 +102,12 @@ class BootstrapTest(unittest.TestCase):
         result = self.bootstrap()
         self.assertEqual((result.returncode, result.stdout), (0, "tiny: up to date\n"))
         self.assertEqual((self.deps / "tiny").stat(), before)
+
+    def test_two_runs_at_once_lay_out_one_component(self):
+        outputs = [run.communicate() for run in [self.start(), self.start()]]
+        self.assertEqual([errors for _, errors in outputs], ["", ""])
+        self.assertEqual(sum("ready in .deps/tiny" in output for output, _ in outputs), 1)
+        self.assertEqual(self.laid_out(), [".stamp", "lib/a.txt", "lib/deeper/b.txt", "lib/link", "note"])
 
     def test_a_kept_download_is_used_again_when_the_pins_change_what_is_taken(self):
         self.bootstrap(KEEP_DOWNLOADS="1")

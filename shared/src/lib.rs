@@ -5,9 +5,14 @@
 //! - [`config`]: settings, the only reader of the environment.
 //! - [`storage`]: sources of pictures and the artifacts store.
 //! - [`db`]: every SQL statement, and the push of a task to apalis.
+//! - [`telemetry`]: what is logged.
+//! - `testing`: a database per test, and builders (feature `testing`).
 
 pub mod config;
 pub mod db;
 pub mod domain;
 pub mod jobs;
 pub mod storage;
+pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;

@@ -6,6 +6,11 @@ import type {
   WorkerSample,
 } from "./types";
 
+interface Headers {
+  Prefer?: string;
+  "Idempotency-Key"?: string;
+}
+
 interface Json<Body> {
   headers: Record<string, unknown>;
   content: { "application/json": Body };
@@ -19,13 +24,58 @@ interface Refused {
 interface Parameters<Path, Query> {
   path: Path;
   query?: Query;
-  header?: { Prefer?: string };
+  header?: Headers;
 }
 
-interface Operation<Result, Path = undefined, Query = Record<string, never>, Body = undefined> {
-  parameters: Path extends undefined ? { query?: Query; header?: { Prefer?: string } } : Parameters<Path, Query>;
-  requestBody: Body extends undefined ? undefined : { content: { "application/json": Body } };
+type Operation<Result, Path = undefined, Query = Record<string, never>, Body = undefined> = {
+  parameters: Path extends undefined ? { query?: Query; header?: Headers } : Parameters<Path, Query>;
   responses: { 200: Json<Result>; default: Refused };
+} & (Body extends undefined ? { requestBody?: never } : { requestBody: { content: { "application/json": Body } } });
+
+interface Dataset {
+  source: string;
+  prefix: string;
+}
+
+export interface TrainRequest {
+  model: string;
+  dataset: Dataset;
+  validation?: Dataset | { fraction: number };
+  backbone?: string;
+  pretrained?: string;
+  image_size?: number;
+  epochs?: number;
+  batch_size?: number;
+  optimizer?: "sgd" | "adamw";
+  learning_rate?: number;
+  schedule?: "cosine" | "step" | "constant";
+  freeze?: "none" | "backbone" | "norm";
+  seed?: number;
+  early_stopping?: { patience: number };
+  min_images_per_class?: number;
+}
+
+export interface IndexRequest extends Dataset {
+  index: string;
+  model?: string;
+  mode: "add" | "sync";
+}
+
+export interface EvaluateRequest extends Dataset {
+  index: string;
+}
+
+export interface RebuildRequest {
+  index: string;
+  model: string;
+}
+
+/** The request bodies that make jobs, by kind. */
+export interface Submissions {
+  train: TrainRequest;
+  index: IndexRequest;
+  evaluate: EvaluateRequest;
+  rebuild: RebuildRequest;
 }
 
 interface Paged {
@@ -72,6 +122,10 @@ export interface paths {
   "/v1/jobs/counts": { get: Operation<JobCounts> };
   "/v1/jobs/bulk": { post: Operation<{ affected: number }, undefined, Record<string, never>, BulkRequest> };
   "/v1/jobs/search": { post: Operation<Job, undefined, Record<string, never>, SearchRequest> };
+  "/v1/jobs/train": { post: Operation<Job, undefined, Record<string, never>, TrainRequest> };
+  "/v1/jobs/index": { post: Operation<Job, undefined, Record<string, never>, IndexRequest> };
+  "/v1/jobs/evaluate": { post: Operation<Job, undefined, Record<string, never>, EvaluateRequest> };
+  "/v1/jobs/rebuild": { post: Operation<Job, undefined, Record<string, never>, RebuildRequest> };
   "/v1/jobs/{id}": { get: Operation<Job, ById>; delete: Operation<undefined, ById> };
   "/v1/jobs/{id}/cancel": { post: Operation<Job, ById> };
   "/v1/jobs/{id}/retry": { post: Operation<Job, ById> };

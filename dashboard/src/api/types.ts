@@ -61,7 +61,7 @@ export interface JobCounts {
   by_kind: Record<string, number>;
 }
 
-/** What `/v1/events` and a job's own stream carry in `data:`. */
+/** What `/v1/events` and a job's own stream carry in `data:`; `data` holds the rest of the change. */
 export interface JobEvent {
   id: number;
   job_id: string;
@@ -71,6 +71,7 @@ export interface JobEvent {
   attempt: number;
   progress: Progress | null;
   error: JobError | null;
+  data: unknown;
   at: string;
 }
 
@@ -123,7 +124,7 @@ export interface QueueSample {
   failed: number;
 }
 
-export type WorkerState = "ready" | "starting" | "draining" | "lost";
+export type WorkerState = "ready" | "starting" | "draining" | "stopped" | "lost";
 
 export interface Worker {
   id: string;
@@ -132,7 +133,7 @@ export interface Worker {
   state: WorkerState;
   device: string;
   device_name: string;
-  engine: string | null;
+  engine: string;
   version: string;
   queues: string[];
   jobs: { id: string; kind: string }[];
@@ -268,12 +269,21 @@ export interface IndexSummary {
   model: string | null;
   entries: number;
   partitions_count: number;
-  building: { generation: number; model: string; job_id: string | null } | null;
+  building: { generation: number; model: string; entries: number } | null;
   created_at: string;
-  updated_at: string | null;
+}
+
+export interface Generation {
+  id: number;
+  model: string;
+  state: "building" | "active" | "retired";
+  entries: number;
+  created_at: string;
+  activated_at: string | null;
 }
 
 export interface IndexDetail extends IndexSummary {
+  generations: Generation[];
   partitions: { class: string; rows: number }[];
 }
 
@@ -286,6 +296,7 @@ export interface Entry {
 
 export interface Source {
   name: string;
+  kind: string;
   url: string;
   writable: boolean;
 }
@@ -309,9 +320,17 @@ export interface Key {
 
 /** The answer to making a key: the only time its secret is told. */
 export interface NewKey extends Key {
-  key: string;
+  key: string | null;
+}
+
+export interface Backbone {
+  name: string;
+  default_image_size: number;
+  min_image_size: number;
+  embedding_dim: number;
 }
 
 export interface System {
   version: string;
+  backbones: Backbone[];
 }

@@ -23,9 +23,7 @@ export interface Source {
 
 export interface StreamOptions {
   url: string;
-  /** Start after this event id; nothing means from now on. */
-  after?: string;
-  /** Given the type, whether the server ends the stream after this event. */
+  /** Whether the server may close the stream for good after an event of this type. */
   endsAfter?: (type: EventType) => boolean;
   onEvent: (type: EventType, event: JobEvent | null) => void;
   onStatus: (status: StreamStatus) => void;
@@ -40,11 +38,10 @@ export class Stream {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private failures = 0;
   private lastId: string | undefined;
+  private lastType: EventType | undefined;
   private ended = false;
 
-  constructor(private readonly options: StreamOptions) {
-    this.lastId = options.after;
-  }
+  constructor(private readonly options: StreamOptions) {}
 
   /** Opens the stream, unless it is open or over. */
   start(): void {
@@ -57,7 +54,7 @@ export class Stream {
       this.failures = 0;
       this.options.onStatus("live");
     };
-    source.onerror = () => this.retryLater();
+    source.onerror = () => this.closed();
     for (const type of EVENT_TYPES) source.addEventListener(type, (message) => this.receive(type, message));
   }
 
@@ -82,13 +79,17 @@ export class Stream {
 
   private receive(type: EventType, message: MessageEvent<string>): void {
     if (message.lastEventId !== "") this.lastId = message.lastEventId;
+    this.lastType = type;
     this.options.onEvent(type, parsed(message.data));
-    if (this.options.endsAfter?.(type)) this.stop();
+  }
+
+  private closed(): void {
+    if (this.lastType !== undefined && this.options.endsAfter?.(this.lastType)) this.stop();
+    else this.retryLater();
   }
 
   private retryLater(): void {
     this.pause();
-    if (this.ended) return;
     this.options.onStatus("waiting");
     const delay = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.failures);
     this.failures += 1;
@@ -103,7 +104,8 @@ function openEventSource(url: string): Source {
 function parsed(data: string): JobEvent | null {
   try {
     const value: unknown = JSON.parse(data);
-    return typeof value === "object" && value !== null && "job_id" in value ? (value as JobEvent) : null;
+    const isJobs = typeof value === "object" && value !== null && "job_id" in value && typeof value.job_id === "string";
+    return isJobs ? (value as JobEvent) : null;
   } catch {
     return null;
   }

@@ -5,16 +5,11 @@ import { useEffect, useEffectEvent, useRef, useState } from "react";
 import type { JobEvent } from "~/api/types";
 import { type EventType, Stream, type StreamStatus } from "./stream";
 
-interface LiveOptions {
-  after?: string;
-  endsAfter?: (type: EventType) => boolean;
-}
-
-/** Follows `url` (null follows nothing) and hands every event to `onEvent`. */
+/** Follows `url` and hands every event to `onEvent`. A close after an event that `endsAfter` names is the end. */
 export function useLive(
-  url: string | null,
+  url: string,
   onEvent: (type: EventType, event: JobEvent | null) => void,
-  { after, endsAfter }: LiveOptions = {},
+  endsAfter?: (type: EventType) => boolean,
 ): StreamStatus {
   const [status, setStatus] = useState<StreamStatus>("connecting");
   const visible = useDocumentVisibility() === "visible";
@@ -23,10 +18,8 @@ export function useLive(
   const ends = useEffectEvent((type: EventType) => endsAfter?.(type) ?? false);
 
   useEffect(() => {
-    if (url === null) return;
     const opened = new Stream({
       url,
-      ...(after === undefined ? {} : { after }),
       endsAfter: (type) => ends(type),
       onEvent: (type, event) => receive(type, event),
       onStatus: setStatus,
@@ -36,12 +29,12 @@ export function useLive(
       stream.current = null;
       opened.stop();
     };
-  }, [url, after]);
+  }, [url]);
 
   useEffect(() => {
     if (visible) stream.current?.start();
     else stream.current?.pause();
-  }, [visible, url, after]);
+  }, [visible, url]);
 
   return status;
 }

@@ -21,7 +21,7 @@ export function PageFailure({ error, reset }: ErrorComponentProps) {
   const router = useRouter();
   return (
     <Panel>
-      <Failure error={error} />
+      <Failure error={error instanceof Error ? error : new Error(String(error))} />
       <div style={{ textAlign: "center", paddingBottom: 24 }}>
         <Button
           variant="default"

@@ -1,8 +1,8 @@
-import { ActionIcon, Badge, Group, NavLink, ScrollArea, Stack, Text, Tooltip } from "@mantine/core";
+import { ActionIcon, Badge, CloseButton, Group, NavLink, ScrollArea, Stack, Text, Tooltip } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { createLink } from "@tanstack/react-router";
 import {
-  IconBooks, IconBoxModel2, IconFolders, IconKey, IconLayoutDashboard, IconLogout, IconPhotoSearch, IconStack2, type Icon,
+  IconApi, IconBooks, IconBoxModel2, IconFolders, IconKey, IconLayoutDashboard, IconLogout, IconPhotoSearch, IconStack2, type Icon,
 } from "@tabler/icons-react";
 import type { ComponentProps } from "react";
 import { jobCounts } from "~/features/jobs/queries";
@@ -13,15 +13,15 @@ import { SchemeSwitch } from "~/ui/SchemeSwitch";
 import { Brand } from "./Shell";
 import classes from "./Navigation.module.css";
 
-const Entry = createLink((props: ComponentProps<"a"> & { label: string; icon: Icon; count?: number | undefined }) => {
-  const { label, icon: Icon, count, ...rest } = props;
+const Entry = createLink((props: Omit<ComponentProps<"a">, "onChange"> & { label: string; icon: Icon; count?: number | undefined }) => {
+  const { label, icon: Icon, count, className, ...rest } = props;
   return (
     <NavLink
       component="a"
       label={label}
       leftSection={<Icon size={18} stroke={1.8} aria-hidden />}
       rightSection={count ? <Badge size="sm" circle={count < 10} className="tabular" aria-label={`${count} not finished`}>{compact(count)}</Badge> : undefined}
-      className={classes.entry}
+      className={`${classes.entry ?? ""} ${className ?? ""}`}
       {...rest}
     />
   );
@@ -38,7 +38,10 @@ export function Navigation({ onClose }: { onClose: () => void }) {
 
   return (
     <Stack h="100%" gap={0} p={14}>
-      <Group h={42} px={8} mb={10}><Brand /></Group>
+      <Group h={42} px={8} mb={10} justify="space-between" wrap="nowrap">
+        <Brand />
+        <CloseButton hiddenFrom="sm" size="lg" aria-label="Close the navigation" onClick={onClose} />
+      </Group>
       <ScrollArea flex={1} type="never">
         <nav aria-label="Pages" onClick={onClose}>
           <Entry to="/" label="Overview" icon={IconLayoutDashboard} activeOptions={{ exact: true, includeSearch: false }} activeProps={active} />
@@ -48,12 +51,11 @@ export function Navigation({ onClose }: { onClose: () => void }) {
           <Entry to="/models" label="Models" icon={IconBoxModel2} activeOptions={{ includeSearch: false }} activeProps={active} />
           <Entry to="/indexes" label="Indexes" icon={IconBooks} activeOptions={{ includeSearch: false }} activeProps={active} />
           <Entry to="/sources" label="Sources" icon={IconFolders} activeOptions={{ includeSearch: false }} activeProps={active} />
+          <Text className={classes.heading}>Access</Text>
           {may(me, "admin") && (
-            <>
-              <Text className={classes.heading}>Access</Text>
               <Entry to="/keys" label="Keys" icon={IconKey} activeOptions={{ includeSearch: false }} activeProps={active} />
-            </>
           )}
+          <NavLink href="/docs/" label="API reference" leftSection={<IconApi size={18} stroke={1.8} aria-hidden />} className={classes.entry} />
         </nav>
       </ScrollArea>
       <Stack gap={12} pt={12}>

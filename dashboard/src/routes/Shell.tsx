@@ -1,4 +1,4 @@
-import { AppShell, Burger, Group, Text, UnstyledButton } from "@mantine/core";
+import { AppShell, Burger, Group, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { Outlet, useRouterState } from "@tanstack/react-router";
@@ -51,7 +51,6 @@ function Frame() {
       <AppShell.Main>
         <div id="content" tabIndex={-1} className={classes.content}><Outlet /></div>
       </AppShell.Main>
-      {opened && <UnstyledButton className={classes.shade} aria-label="Close the navigation" onClick={close} hiddenFrom="sm" />}
     </AppShell>
   );
 }

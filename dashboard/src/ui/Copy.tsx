@@ -27,7 +27,7 @@ export function Copy({ value, label = "Copy" }: { value: string; label?: string 
 /** An id or address in fixed-width type, with its copy button. */
 export function Mono({ value, label }: { value: string; label?: string }) {
   return (
-    <Group gap={4} wrap="nowrap" miw={0} display="inline-flex">
+    <Group gap={4} wrap="nowrap" miw={0} maw="100%" display="inline-flex">
       <Text span className="mono" truncate title={value}>{value}</Text>
       <Copy value={value} label={label ?? "Copy"} />
     </Group>

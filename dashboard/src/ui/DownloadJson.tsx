@@ -1,15 +1,11 @@
 import { ActionIcon, Tooltip } from "@mantine/core";
 import { IconDownload } from "@tabler/icons-react";
+import { saveFile } from "./save";
 
 /** Saves a value as a JSON file. */
 export function DownloadJson({ value, name }: { value: unknown; name: string }) {
   function save() {
-    const url = URL.createObjectURL(new Blob([JSON.stringify(value, null, 2)], { type: "application/json" }));
-    const link = document.createElement("a");
-    link.href = url;
-    link.download = `${name}.json`;
-    link.click();
-    URL.revokeObjectURL(url);
+    saveFile(new Blob([JSON.stringify(value, null, 2)], { type: "application/json" }), `${name}.json`);
   }
   return (
     <Tooltip label="Download as JSON">

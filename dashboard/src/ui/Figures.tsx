@@ -10,9 +10,9 @@ export interface Figure {
 }
 
 /** A row of numbers with their names. */
-export function Figures({ figures }: { figures: Figure[] }) {
+export function Figures({ figures, dense = false }: { figures: Figure[]; dense?: boolean }) {
   return (
-    <dl className={classes.figures}>
+    <dl className={classes.figures} data-dense={dense || undefined}>
       {figures.map(({ label, value, hint, tone }) => (
         <div key={label} className={classes.figure}>
           <Text component="dt" size="xs" c="dimmed">{label}</Text>

@@ -4,7 +4,7 @@ import classes from "./Panel.module.css";
 
 interface Props {
   title?: ReactNode;
-  hint?: ReactNode;
+  hint?: ReactNode | undefined;
   actions?: ReactNode;
   /** Without padding, for tables that reach the edges. */
   flush?: boolean;
@@ -17,8 +17,8 @@ export function Panel({ title, hint, actions, flush = false, children }: Props) 
   return (
     <Paper component="section" className={classes.panel} aria-labelledby={title === undefined ? undefined : id}>
       {title !== undefined && (
-        <Group className={classes.head} justify="space-between" wrap="nowrap" gap="sm">
-          <Group gap={8} wrap="nowrap" miw={0} align="baseline">
+        <Group className={classes.head} justify="space-between" gap="6px 12px">
+          <Group gap={8} wrap="nowrap" align="baseline" className={classes.name}>
             <Title order={2} id={id} className={classes.title}>{title}</Title>
             {hint !== undefined && <Text size="sm" c="dimmed" truncate>{hint}</Text>}
           </Group>

@@ -75,9 +75,9 @@ function Invitation() {
     <span className={classes.invitation}>
       <ThemeIcon variant="light" size={48} radius="xl" aria-hidden><IconPhotoPlus size={24} /></ThemeIcon>
       <Text span fw={600}>Drop a picture here</Text>
-      <Group component="span" gap={5} justify="center">
-        <Text span size="sm" c="dimmed">or click to choose, or paste with</Text>
-        <span><Key>Ctrl</Key> <Key>V</Key></span>
+      <Text span size="sm" c="dimmed">or click to choose one</Text>
+      <Group component="span" gap={5} justify="center" className={classes.paste}>
+        <Text span size="sm" c="dimmed">or paste with</Text><Key>Ctrl</Key><Key>V</Key>
       </Group>
     </span>
   );

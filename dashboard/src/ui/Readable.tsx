@@ -20,7 +20,7 @@ function shown(leaf: unknown): ReactNode {
   if (leaf === null || leaf === "") return <Text span inherit c="dimmed">none</Text>;
   if (typeof leaf === "boolean") return leaf ? "yes" : "no";
   if (typeof leaf === "number") return Number.isInteger(leaf) || Math.abs(leaf) < 0.001 ? leaf : significant(leaf);
-  return String(leaf);
+  return typeof leaf === "string" ? leaf : JSON.stringify(leaf);
 }
 
 function spaced(name: string): string {

@@ -21,7 +21,7 @@ export function SchemeSwitch() {
       size="xs"
       fullWidth
       value={colorScheme}
-      onChange={(value) => setColorScheme(value as MantineColorScheme)}
+      onChange={(value) => setColorScheme(value)}
       data={CHOICES}
     />
   );

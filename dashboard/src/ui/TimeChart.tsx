@@ -10,15 +10,17 @@ interface Props {
   stacked?: boolean;
   height?: number;
   format: (value: number) => string;
+  /** How the scale writes its numbers; as `format` when left out. */
+  tick?: (value: number) => string;
   /** The top of the scale; grows with the data when left out. */
-  max?: number;
+  max?: number | undefined;
   legend?: boolean;
   label: string;
   axis?: boolean;
 }
 
 /** Values over time, up to now. */
-export function TimeChart({ data, series, from, to, stacked = false, height = 220, format, max, legend = true, label, axis = true }: Props) {
+export function TimeChart({ data, series, from, to, stacked = false, height = 220, format, tick = format, max, legend = true, label, axis = true }: Props) {
   const ticks = useMemo(() => evenTicks(from, to), [from, to]);
   return (
     <div role="img" aria-label={label}>
@@ -32,14 +34,14 @@ export function TimeChart({ data, series, from, to, stacked = false, height = 22
         withDots={false}
         strokeWidth={1.75}
         fillOpacity={stacked ? 0.28 : 0.18}
-        gridAxis={axis ? "y" : "none"}
+        gridAxis={axis ? "x" : "none"}
         tickLine="none"
         withLegend={legend}
-        legendProps={{ verticalAlign: "bottom", height: 30 }}
+        legendProps={{ verticalAlign: "bottom", height: 30, itemSorter: null }}
         withXAxis={axis}
         withYAxis={axis}
         xAxisProps={{ type: "number", scale: "time", domain: [from, to], ticks, tickFormatter: (at: number) => timeOfDay(at).slice(0, 5), allowDataOverflow: true, padding: { left: 0, right: 0 }, tickMargin: 10 }}
-        yAxisProps={{ width: 40, domain: [0, max ?? "auto"], allowDecimals: false, tickCount: 4 }}
+        yAxisProps={{ width: 40, domain: [0, max ?? "auto"], allowDecimals: false, tickCount: 4, tickFormatter: tick }}
         valueFormatter={format}
         tooltipProps={{ labelFormatter: (at) => (typeof at === "number" ? timeOfDay(at) : "") }}
         areaProps={{ isAnimationActive: false, connectNulls: false }}

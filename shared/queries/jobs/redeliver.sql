@@ -10,7 +10,10 @@ again as (
     set status = 'Pending', run_at = w.due, lock_by = null, lock_at = null, done_at = null, attempts = 0
     from waiting w
     where a.id = w.delivery_id
-      and (a.status in ('Done', 'Killed') or (a.status = 'Failed' and a.attempts >= a.max_attempts))
+      and (a.status in ('Done', 'Killed') or (a.status = 'Failed' and a.attempts >= a.max_attempts)
+           or (a.status in ('Queued', 'Running')
+               and not exists (select from apalis.workers x
+                               where x.id = a.lock_by and x.last_seen > now() - make_interval(secs => $1))))
     returning a.id
 ),
 anew as (

@@ -3,6 +3,7 @@
 //! The only place that reads `std::env`. Every variable is listed in [`VARIABLES`], from which the env
 //! example and the README's table are generated; every problem is reported, all together.
 
+mod local;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use url::Url;
 use crate::domain::job::Queue;
 use crate::domain::name::Name;
 
+pub use local::{executable, temporary_dir};
 pub use variables::{VARIABLES, Variable, env_example, markdown_table};
 
 /// The source that holds what users upload.

@@ -19,6 +19,8 @@ const fn variable(name: &'static str, default: Option<&'static str>, help: &'sta
 pub const VARIABLES: &[Variable] = &[
     variable("LOOKALIKE_DATABASE_URL", None, "PostgreSQL 15+ with pgvector, hstore and pgcrypto. `up` starts a private one when not set."),
     variable("LOOKALIKE_ARTIFACTS_URL", None, "Weights and uploads: file:///folder, s3://bucket/prefix, gs://... or az://... `up` uses its data folder when not set."),
+    variable("LOOKALIKE_DATA_DIR", None, "The data folder of `up`; `lookalike` in the user's folder for data when not set."),
+    variable("LOOKALIKE_POSTGRES_DIR", None, "Where `up` finds bin/postgres; what the bootstrap or the installation laid out when not set."),
     variable("LOOKALIKE_SOURCES", None, "Sources to read pictures from, NAME=URL, separated by commas. Credentials come from AWS_*, GOOGLE_* and AZURE_* variables."),
     variable("LOOKALIKE_LISTEN", Some("127.0.0.1:8080"), "Address and port of the API and the dashboard."),
     variable("LOOKALIKE_ADMIN_KEY", None, "The first key, scope admin, for `lookalike api`; `up` makes one and writes it to DATA_DIR/admin.key."),
@@ -35,6 +37,8 @@ pub const VARIABLES: &[Variable] = &[
     variable("LOOKALIKE_KEEP_SEARCHES_HOURS", Some("24"), "How long finished searches and their pictures are kept."),
     variable("LOOKALIKE_KEEP_EVENTS_HOURS", Some("168"), "How long events are kept for streams that resume."),
     variable("LOOKALIKE_KEEP_SAMPLES_HOURS", Some("24"), "How long samples of queues and devices are kept."),
+    variable("LOOKALIKE_URL", None, "The server that client commands talk to; that of `up`'s data folder when not set."),
+    variable("LOOKALIKE_KEY", None, "The key that client commands send; that of `up`'s data folder when not set."),
     variable("LOOKALIKE_LOG", Some("info"), "What is logged, e.g. info,lookalike_worker=debug."),
     variable("LOOKALIKE_LOG_FORMAT", Some("text"), "text or json."),
 ];

@@ -83,6 +83,8 @@ pub struct ManifestRow {
     pub bytes: i64,
     /// What tells the object's versions apart.
     pub etag: String,
+    /// The job that last saw it.
+    pub seen_by: Uuid,
 }
 
 /// A hit of a search.
@@ -168,7 +170,7 @@ pub async fn find_manifest(
     uris: &[String],
 ) -> Result<Vec<ManifestRow>, DbError> {
     let sql = format!(
-        "select uri, entry_id, class_id, bytes, etag from gallery.m{generation} where uri = any($1)"
+        "select uri, entry_id, class_id, bytes, etag, seen_by from gallery.m{generation} where uri = any($1)"
     );
     Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(uris).fetch_all(db).await?)
 }
@@ -200,10 +202,24 @@ pub async fn list_unseen(
     limit: i64,
 ) -> Result<Vec<ManifestRow>, DbError> {
     let sql = format!(
-        "select uri, entry_id, class_id, bytes, etag from gallery.m{generation}
+        "select uri, entry_id, class_id, bytes, etag, seen_by from gallery.m{generation}
          where starts_with(uri, $1) and seen_by <> $2 order by uri limit $3"
     );
     Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(uri_prefix).bind(job).bind(limit).fetch_all(db).await?)
+}
+
+/// The uris of a generation's manifest after `after`, in order: what a rebuild indexes again.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list_uris(
+    db: impl PgExecutor<'_>,
+    generation: i32,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<String>, DbError> {
+    let sql = format!("select uri from gallery.m{generation} where uri > $1 order by uri limit $2");
+    Ok(sqlx::query_scalar(AssertSqlSafe(sql)).bind(after).bind(limit).fetch_all(db).await?)
 }
 
 /// Notes what was indexed of which object.

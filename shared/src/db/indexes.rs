@@ -93,6 +93,15 @@ pub async fn insert_index(db: impl PgExecutor<'_>, id: Uuid, name: &Name) -> Res
     Ok(())
 }
 
+/// Takes a name for this transaction, so that two writers do not both make the index.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn lock_name(tx: &mut PgConnection, name: &Name) -> Result<(), DbError> {
+    sqlx::query!("select pg_advisory_xact_lock(712096, hashtext($1))", name.as_str()).execute(tx).await?;
+    Ok(())
+}
+
 /// Takes an index's row for this transaction. False when it is gone.
 ///
 /// # Errors
@@ -171,6 +180,38 @@ pub async fn list_generations(db: impl PgExecutor<'_>, index: Uuid) -> Result<Ve
         index,
     );
     Ok(rows.fetch_all(db).await?)
+}
+
+/// The generations that are being built, of these indexes, newest first.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list_building(db: impl PgExecutor<'_>, indexes: &[Uuid]) -> Result<Vec<Generation>, DbError> {
+    let rows = sqlx::query_as!(
+        Generation,
+        r#"select g.id, g.index_id, g.model_id, m.name || '@' || m.version as "model!", g.state, g.created_at,
+                  g.activated_at,
+                  (select coalesce(sum(rows), 0)::bigint from partitions p where p.generation = g.id) as "entries!"
+           from generations g join models m on m.id = g.model_id
+           where g.index_id = any($1) and g.state = 'building' order by g.id desc"#,
+        indexes,
+    );
+    Ok(rows.fetch_all(db).await?)
+}
+
+/// How many partitions, that is classes, each of these generations has.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn count_partitions(
+    db: impl PgExecutor<'_>,
+    generations: &[i32],
+) -> Result<Vec<(i32, i64)>, DbError> {
+    let rows = sqlx::query!(
+        r#"select generation, count(*) as "count!" from partitions where generation = any($1) group by generation"#,
+        generations,
+    );
+    Ok(rows.fetch_all(db).await?.into_iter().map(|row| (row.generation, row.count)).collect())
 }
 
 /// The partitions of a generation, by class.

@@ -163,6 +163,17 @@ pub async fn list_jobs(db: impl PgExecutor<'_>, filter: &JobFilter, limit: i64) 
     rows.fetch_all(db).await?.into_iter().map(Job::try_from).collect()
 }
 
+/// The states of those of these jobs that exist.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list_states(db: impl PgExecutor<'_>, ids: &[JobId]) -> Result<Vec<(JobId, JobState)>, DbError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!("select id, state from jobs where id = any($1)", &ids);
+    let rows = rows.fetch_all(db).await?;
+    rows.into_iter().map(|row| Ok((JobId(row.id), row.state.parse()?))).collect()
+}
+
 /// How many jobs there are of each kind in each state.
 ///
 /// # Errors

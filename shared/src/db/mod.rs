@@ -11,6 +11,7 @@ pub mod indexes;
 pub mod items;
 pub mod jobs;
 pub mod keys;
+pub mod leader;
 pub mod logs;
 pub mod metrics;
 pub mod models;
@@ -27,12 +28,18 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use crate::config::DatabaseConfig;
 
 pub use sqlx::postgres::PgListener;
-pub use sqlx::{PgConnection, PgPool};
+pub use sqlx::{Error as ListenError, PgConnection, PgPool};
+
+/// A transaction of our database.
+pub type Transaction = sqlx::Transaction<'static, sqlx::Postgres>;
 
 /// Channel that wakes readers of `job_events`.
 pub const EVENTS_CHANNEL: &str = "job_events";
 /// Channel that tells workers which job to stop; the payload is its id.
 pub const CANCEL_CHANNEL: &str = "job_cancel";
+
+/// How long background work waits for a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a statement did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -111,14 +118,56 @@ impl From<sqlx::Error> for DbError {
 /// # Errors
 /// [`DbError::Unavailable`] when the database cannot be reached.
 pub async fn connect(config: &DatabaseConfig) -> Result<PgPool, DbError> {
-    let options: PgConnectOptions = config.url.expose().parse::<PgConnectOptions>()?;
-    let options = options.application_name("lookalike").options([("jit", "off")]);
+    open(config, config.max_connections, PATIENCE, &[("jit", "off")]).await
+}
+
+/// Opens a pool for a process that answers requests: what finds no connection within 3 seconds is better told
+/// so than kept waiting.
+///
+/// # Errors
+/// [`DbError::Unavailable`] when the database cannot be reached.
+pub async fn connect_impatient(config: &DatabaseConfig) -> Result<PgPool, DbError> {
+    open(config, config.max_connections, Duration::from_secs(3), &[("jit", "off")]).await
+}
+
+/// Opens a pool whose commits do not wait for the disk, for what may be lost in a crash of the database.
+///
+/// # Errors
+/// [`DbError::Unavailable`] when the database cannot be reached.
+pub async fn connect_relaxed(config: &DatabaseConfig, max_connections: u32) -> Result<PgPool, DbError> {
+    open(config, max_connections, PATIENCE, &[("jit", "off"), ("synchronous_commit", "off")]).await
+}
+
+async fn open(
+    config: &DatabaseConfig,
+    connections: u32,
+    patience: Duration,
+    options: &[(&str, &str)],
+) -> Result<PgPool, DbError> {
+    let connect: PgConnectOptions = config.url.expose().parse::<PgConnectOptions>()?;
+    let connect = connect.application_name("lookalike").options(options.iter().copied());
     let pool = PgPoolOptions::new()
-        .max_connections(config.max_connections)
-        .acquire_timeout(Duration::from_secs(10))
-        .connect_with(options)
+        .max_connections(connections)
+        .acquire_timeout(patience)
+        .connect_with(connect)
         .await?;
     Ok(pool)
+}
+
+/// Begins a transaction, rolled back when dropped.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn begin(pool: &PgPool) -> Result<Transaction, DbError> {
+    Ok(pool.begin().await?)
+}
+
+/// Commits a transaction.
+///
+/// # Errors
+/// [`DbError`]; whether it was committed is then not known when the connection broke.
+pub async fn commit(tx: Transaction) -> Result<(), DbError> {
+    Ok(tx.commit().await?)
 }
 
 /// Brings both schemas, ours and apalis', to this version. Safe to run from several processes at once.

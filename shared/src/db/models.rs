@@ -173,6 +173,48 @@ pub async fn list_models(db: impl PgExecutor<'_>, after: &str, limit: i64) -> Re
     Ok(rows.fetch_all(db).await?)
 }
 
+/// A model's name and its versions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelName {
+    /// The newest version.
+    pub latest: Model,
+    /// The version that the name alone means.
+    pub default_version: i32,
+    /// How many versions there are.
+    pub versions: i64,
+}
+
+/// Every name after `after`, with its newest version.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list_names(db: impl PgExecutor<'_>, after: &str, limit: i64) -> Result<Vec<ModelName>, DbError> {
+    let rows = sqlx::query_file!("queries/models/list_names.sql", after, limit).fetch_all(db).await?;
+    let names = rows.into_iter().map(|row| ModelName {
+        default_version: row.default_version,
+        versions: row.versions,
+        latest: Model {
+            is_default: row.version == row.default_version,
+            id: row.id,
+            name: row.name,
+            version: row.version,
+            backbone: row.backbone,
+            classes: row.classes,
+            image_size: row.image_size,
+            embedding_dim: row.embedding_dim,
+            weights_key: row.weights_key,
+            weights_bytes: row.weights_bytes,
+            weights_sha256: row.weights_sha256,
+            origin: row.origin,
+            job_id: row.job_id,
+            card: row.card,
+            labels: row.labels,
+            created_at: row.created_at,
+        },
+    });
+    Ok(names.collect())
+}
+
 /// Every version of a name, newest first, below `before`.
 ///
 /// # Errors

@@ -143,6 +143,8 @@ pub struct Attempt {
     pub timeout: Duration,
     /// When the job was submitted.
     pub created_at: DateTime<Utc>,
+    /// What an earlier attempt left to go on from.
+    pub checkpoint: Option<Value>,
 }
 
 /// What became of a job that was delivered.
@@ -190,6 +192,7 @@ pub async fn claim_jobs(
                 fence: row.fence.unwrap_or_default(),
                 timeout: Duration::from_secs(row.timeout_seconds.unwrap_or_default().unsigned_abs().into()),
                 created_at: row.created_at.unwrap_or(now),
+                checkpoint: row.checkpoint.clone(),
             }),
             _ => Claim::Settled(id),
         });
@@ -241,7 +244,7 @@ impl Hold {
     }
 }
 
-/// Stores how far an attempt is, if it still holds its job.
+/// Stores how far an attempt is, and what a later one would go on from, if it still holds its job.
 ///
 /// # Errors
 /// [`DbError`].
@@ -250,14 +253,16 @@ pub async fn mark_progress(
     job: JobId,
     fence: i64,
     progress: &Progress,
+    checkpoint: Option<&Value>,
 ) -> Result<Hold, DbError> {
     let value = serde_json::json!(progress);
     let state = sqlx::query_scalar!(
-        "update jobs set progress = $3, updated_at = now()
+        "update jobs set progress = $3, checkpoint = coalesce($4, checkpoint), updated_at = now()
          where id = $1 and fence = $2 and state in ('running', 'cancelling') returning state",
         job.0,
         fence,
         value,
+        checkpoint,
     );
     Ok(Hold::of(state.fetch_optional(db).await?.as_deref()))
 }

@@ -123,20 +123,23 @@ pub async fn insert_samples(db: impl PgExecutor<'_>, since: DateTime<Utc>) -> Re
     Ok(())
 }
 
-/// The samples taken since `since`, oldest first.
+/// The samples taken after `since`, oldest first; with `queue` also those of later queues at that very moment,
+/// which is how a list goes on within one.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn list_samples(
     db: impl PgExecutor<'_>,
     since: DateTime<Utc>,
+    queue: Option<&str>,
     limit: i64,
 ) -> Result<Vec<QueueSample>, DbError> {
     let rows = sqlx::query_as!(
         QueueSample,
         "select at, queue, depth, running, succeeded, failed from queue_samples
-         where at > $1 order by at, queue limit $2",
+         where at >= $1 and (at > $1 or queue > $2) order by at, queue limit $3",
         since,
+        queue,
         limit,
     );
     Ok(rows.fetch_all(db).await?)

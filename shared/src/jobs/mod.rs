@@ -86,7 +86,7 @@ pub(crate) fn check_range<T: PartialOrd + std::fmt::Display>(
 }
 
 /// Adds an error unless `prefix` can name a folder of a source: relative, without `..`, at most 1 024 bytes.
-pub(crate) fn check_prefix(errors: &mut Vec<FieldError>, pointer: &str, prefix: &str) {
+pub fn check_prefix(errors: &mut Vec<FieldError>, pointer: &str, prefix: &str) {
     let escapes = prefix.starts_with('/') || prefix.split('/').any(|part| part == ".." || part == ".");
     if escapes {
         let shown: String = prefix.chars().take(80).collect();

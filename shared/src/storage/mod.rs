@@ -15,7 +15,7 @@ use url::Url;
 use crate::config::{Secret, StorageConfig, UPLOADS};
 use crate::domain::name::Name;
 
-pub use source::{Folder, Listing, Object, Source, StorageError};
+pub use source::{ByteStream, Folder, Listing, Object, Source, StorageError, Writer};
 
 /// Every source by name, and the artifacts store.
 #[derive(Debug, Clone)]

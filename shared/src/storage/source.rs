@@ -1,5 +1,7 @@
 //! One named root that pictures are read from.
 
+mod stream;
+
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +13,8 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
 use url::Url;
+
+pub use stream::{ByteStream, Writer};
 
 /// A named root. Keys are relative to it and use `/`.
 #[derive(Debug, Clone)]
@@ -99,6 +103,9 @@ pub enum StorageError {
         /// The bound.
         limit: u64,
     },
+    /// A list of objects that the database holds could not be read; trying again may help.
+    #[error("{0}")]
+    Database(String),
     /// The store itself failed; trying again may help.
     #[error("source \"{source_name}\": {source}")]
     Store {
@@ -119,7 +126,7 @@ impl StorageError {
 
     /// Whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Store { .. })
+        matches!(self, Self::Store { .. } | Self::Database(_))
     }
 }
 
@@ -183,6 +190,7 @@ impl Source {
     /// An invalid prefix, or the store's failure.
     pub async fn browse(&self, prefix: &str) -> Result<Listing, StorageError> {
         let path = self.path(prefix)?;
+        self.check_root(prefix).await?;
         let found = self.store.list_with_delimiter(Some(&path)).await;
         let found = found.map_err(|error| self.store_error(prefix, error))?;
         let mut folders: Vec<_> = found

@@ -28,7 +28,9 @@ impl Network {
         let mut known: HashMap<&str, &Tensor> = self.tensors.named().collect();
         let merged: Vec<(String, Tensor)> = merged
             .into_iter()
-            .flat_map(|(name, [weight, bias])| [(format!("{name}.weight"), weight), (format!("{name}.bias"), bias)])
+            .flat_map(|(name, [weight, bias])| {
+                [(format!("{name}.weight"), weight), (format!("{name}.bias"), bias)]
+            })
             .collect();
         known.extend(merged.iter().map(|(name, tensor)| (&**name, tensor)));
         let mut list = Vec::new();
@@ -43,7 +45,11 @@ impl Network {
 
 /// Weight and bias of a convolution that computes what `conv` and then `norm` compute: with
 /// `f = scale / sqrt(variance + eps)`, the weight times `f` and `shift + (bias - mean) * f`.
-fn merge(conv: &[NamedTensor], norm: &[NamedTensor], constants: &BatchNorm2d) -> Result<[Tensor; 2], TchError> {
+fn merge(
+    conv: &[NamedTensor],
+    norm: &[NamedTensor],
+    constants: &BatchNorm2d,
+) -> Result<[Tensor; 2], TchError> {
     let [scale, shift, mean, variance] = [0, 1, 2, 3].map(|place| &norm[place].tensor);
     let factor = scale.f_mul(&variance.f_add_scalar(constants.eps)?.f_rsqrt()?)?;
     let weight = conv[0].tensor.f_mul(&factor.f_view([-1, 1, 1, 1])?)?;

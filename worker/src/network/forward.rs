@@ -28,6 +28,9 @@ pub struct Output {
     pub embedding: Tensor,
 }
 
+/// Is shown the index of every layer and its inputs, before the layer runs.
+type Inspect<'a> = dyn FnMut(usize, &[Tensor]) -> Result<(), TchError> + 'a;
+
 /// What can be said of a pass before it starts.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -35,6 +38,10 @@ pub(super) struct Plan {
     readers: Vec<usize>,
     /// By layer: which of its inputs it may overwrite.
     overwrites: Vec<Option<usize>>,
+    /// The layer whose output the head reads, dropout left aside.
+    frontier: usize,
+    /// The layers that depend on the frontier through the head, in order: dropout, the head, what follows it.
+    head: Vec<usize>,
 }
 
 impl Plan {
@@ -42,9 +49,28 @@ impl Plan {
         let mut readers = backbone.readers();
         readers[backbone.embedding.index()] += 1;
         readers[backbone.logits().index()] += 1;
-        let overwrites = (0..backbone.layers.len()).map(|index| overwrites(backbone, &readers, index)).collect();
-        Self { readers, overwrites }
+        let overwrites =
+            (0..backbone.layers.len()).map(|index| overwrites(backbone, &readers, index)).collect();
+        let (frontier, head) = head_part(backbone);
+        Self { readers, overwrites, frontier, head }
     }
+}
+
+/// The layer before the head and its dropout, and the layers from there to the logits.
+fn head_part(backbone: &Backbone) -> (usize, Vec<usize>) {
+    let mut entry = backbone.head.index();
+    let mut frontier = backbone.layers[entry].inputs[0].index();
+    while matches!(backbone.layers[frontier].op, Op::Dropout { .. }) {
+        entry = frontier;
+        frontier = backbone.layers[entry].inputs[0].index();
+    }
+    let mut head = vec![entry];
+    for index in entry + 1..backbone.layers.len() {
+        if backbone.layers[index].inputs.iter().any(|input| head.contains(&input.index())) {
+            head.push(index);
+        }
+    }
+    (frontier, head)
 }
 
 /// An input may be overwritten when nothing else reads it and the layer that made it does not need its own output to
@@ -73,7 +99,8 @@ impl Network {
         self.backbone.check_image_size(u32::try_from(side).unwrap_or(0))?;
         let _guard = matches!(mode, Mode::Eval).then(tch::no_grad_guard);
         let mut pass = Pass::new(self, mode);
-        pass.run(pictures, &mut |_, _| Ok(()))?;
+        pass.start(pictures)?;
+        pass.run(1..self.backbone.layers.len(), &mut |_, _| Ok(()))?;
         let embedding = pass.take(self.backbone.embedding.index());
         Ok(Output { logits: pass.take(self.backbone.logits().index()), embedding })
     }
@@ -82,10 +109,38 @@ impl Network {
     pub(super) fn watch(
         &self,
         pictures: &Tensor,
-        inspect: &mut dyn FnMut(usize, &[Tensor]) -> Result<(), TchError>,
+        inspect: &mut Inspect<'_>,
     ) -> Result<(), NetworkError> {
         let _guard = tch::no_grad_guard();
-        Ok(Pass::new(self, Mode::Eval).run(pictures, inspect)?)
+        let mut pass = Pass::new(self, Mode::Eval);
+        pass.start(pictures)?;
+        Ok(pass.run(1..self.backbone.layers.len(), inspect)?)
+    }
+
+    /// What the head reads of a batch of normalised pictures, `[N, F]` or `[N, C, H, W]`, in [`Mode::Eval`]. With it,
+    /// [`Network::head`] gives the logits, so that a head can learn without running the layers before it again.
+    ///
+    /// # Errors
+    /// When the pictures have another shape, or the device fails.
+    pub fn before_head(&self, pictures: &Tensor) -> Result<Tensor, NetworkError> {
+        let _guard = tch::no_grad_guard();
+        let mut pass = Pass::new(self, Mode::Eval);
+        pass.start(pictures)?;
+        let needed = (1..=self.plan.frontier).filter(|index| !self.plan.head.contains(index));
+        pass.run(needed, &mut |_, _| Ok(()))?;
+        Ok(pass.take(self.plan.frontier))
+    }
+
+    /// The logits `[N, classes]` for what [`Network::before_head`] gave.
+    ///
+    /// # Errors
+    /// When the features have another shape, or the device fails.
+    pub fn head(&self, features: &Tensor, mode: Mode<'_>) -> Result<Tensor, NetworkError> {
+        let _guard = matches!(mode, Mode::Eval).then(tch::no_grad_guard);
+        let mut pass = Pass::new(self, mode);
+        pass.outputs[self.plan.frontier] = Some(features.shallow_clone());
+        pass.run(self.plan.head.iter().copied(), &mut |_, _| Ok(()))?;
+        Ok(pass.take(self.backbone.logits().index()))
     }
 }
 
@@ -100,21 +155,25 @@ struct Pass<'a> {
 impl<'a> Pass<'a> {
     fn new(network: &'a Network, mode: Mode<'a>) -> Self {
         let readers = network.plan.readers.clone();
-        Self { network, mode, outputs: Vec::with_capacity(readers.len()), readers }
+        let outputs = readers.iter().map(|_| None).collect();
+        Self { network, mode, outputs, readers }
+    }
+
+    fn start(&mut self, pictures: &Tensor) -> Result<(), TchError> {
+        self.outputs[0] = Some(layout::preferred(pictures, self.network.device)?);
+        Ok(())
     }
 
     fn run(
         &mut self,
-        pictures: &Tensor,
-        inspect: &mut dyn FnMut(usize, &[Tensor]) -> Result<(), TchError>,
+        layers: impl Iterator<Item = usize>,
+        inspect: &mut Inspect<'_>,
     ) -> Result<(), TchError> {
-        self.outputs.push(Some(layout::preferred(pictures, self.network.device)?));
-        for index in 1..self.network.backbone.layers.len() {
-            let inputs: Vec<Tensor> =
-                self.network.backbone.layers[index].inputs.iter().map(|input| self.take(input.index())).collect();
+        for index in layers {
+            let layer = &self.network.backbone.layers[index];
+            let inputs: Vec<Tensor> = layer.inputs.iter().map(|input| self.take(input.index())).collect();
             inspect(index, &inputs)?;
-            let output = self.layer(index, inputs)?;
-            self.outputs.push(Some(output));
+            self.outputs[index] = Some(self.layer(index, inputs)?);
         }
         Ok(())
     }

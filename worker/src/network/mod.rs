@@ -25,6 +25,7 @@ use lookalike_shared::domain::backbone::{Backbone, Mismatch, Op, ShapeError};
 use tch::{Device, TchError, Tensor};
 
 pub use forward::{Mode, Output};
+pub use ops::unit_length;
 pub use pixels::{Normalisation, Pictures, PicturesError};
 pub use tensors::{NamedTensor, Tensors};
 pub use weights::{Loaded, header, read_tensors, write_tensors};
@@ -33,7 +34,7 @@ pub use weights::{Loaded, header, read_tensors, write_tensors};
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
     /// The device or libtorch refused.
-    #[error("libtorch: {0}")]
+    #[error("libtorch: {}", first_line(.0))]
     Torch(#[from] TchError),
     /// The bytes are no safetensors file.
     #[error("the weights are not a readable safetensors file: {0}")]
@@ -171,13 +172,26 @@ impl Network {
         self.tensors.iter().filter(|named| named.tensor.requires_grad())
     }
 
-    /// Overwrites every tensor with the one of the same name.
+    /// Name and value of what training changes: the learnt tensors, and the statistics of batch norms that measure.
+    pub fn changing(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        let changes = |named: &&NamedTensor| {
+            named.tensor.requires_grad() || self.measures[named.parameter.layer.index()]
+        };
+        self.tensors.iter().filter(changes).map(|named| (&*named.parameter.name, &named.tensor))
+    }
+
+    /// Overwrites the tensors of the given names; others stay.
     ///
     /// # Errors
-    /// When one is missing or of another shape.
+    /// When the network has no such tensor, or one of another shape.
     pub fn restore(&self, tensors: &[(String, Tensor)]) -> Result<(), NetworkError> {
         weights::restore(self.backbone.name, &self.tensors, tensors)
     }
+}
+
+/// libtorch's message without the addresses of its stack.
+fn first_line(error: &TchError) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 /// The first mismatches in words, and how many follow.

@@ -39,7 +39,8 @@ pub(super) fn local_response_norm(x: &Tensor, norm: &LocalResponseNorm) -> Resul
     let half = (norm.size / 2) as i64;
     // Beyond the first and last channel the window sees zeroes, which count: the mean is the sum over `size`.
     let mean = squares.f_avg_pool1d([norm.size as i64], [1], [half], false, true)?;
-    let divisor = mean.f_multiply_scalar(norm.alpha)?.f_add_scalar(norm.k)?.f_pow_tensor_scalar(-norm.beta)?;
+    let divisor =
+        mean.f_multiply_scalar(norm.alpha)?.f_add_scalar(norm.k)?.f_pow_tensor_scalar(-norm.beta)?;
     x.f_mul(&divisor.f_view([n, h, w, c])?.f_permute([0, 3, 1, 2])?)
 }
 
@@ -86,4 +87,13 @@ fn kept_by_device(x: &Tensor, p: f64, rng: &mut ChaCha8Rng) -> Result<Tensor, Tc
     Cuda::manual_seed_all(rng.next_u64());
     let mut kept = x.f_empty_like()?;
     kept.f_bernoulli_float_(1.0 - p)?.f_multiply_scalar(1.0 / (1.0 - p))
+}
+
+/// Each row of `[N, D]` divided by its Euclidean length; rows of zeroes stay.
+///
+/// # Errors
+/// When the device fails.
+pub fn unit_length(rows: &Tensor) -> Result<Tensor, TchError> {
+    let length = rows.f_norm_scalaropt_dim(2.0, [1], true)?.f_clamp_min(1e-12)?;
+    rows.f_div(&length)
 }

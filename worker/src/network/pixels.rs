@@ -63,6 +63,13 @@ impl Pictures {
         &self.pixels
     }
 
+    /// At most `count` pictures from `first` on, sharing the buffer.
+    pub fn slice(&self, first: usize, count: usize) -> Self {
+        let length = self.picture_bytes();
+        let end = (first + count).min(self.len());
+        Self { side: self.side, pixels: self.pixels.slice(first * length..end * length) }
+    }
+
     fn picture_bytes(&self) -> usize {
         self.side * self.side * CHANNELS
     }
@@ -109,7 +116,8 @@ impl Normalisation {
         let zero = [[0.0; CHANNELS]];
         let shifts = if shifts.is_empty() { &zero } else { shifts };
         let offsets: Vec<f32> = shifts.iter().flat_map(|shift| self.offset(*shift)).collect();
-        let offsets = Tensor::f_from_slice(&offsets)?.f_view([-1, 1, 1, CHANNELS as i64])?.f_to_device(device)?;
+        let offsets =
+            Tensor::f_from_slice(&offsets)?.f_view([-1, 1, 1, CHANNELS as i64])?.f_to_device(device)?;
         let scale = Tensor::f_from_slice(&self.std.map(|std| 1.0 / (255.0 * std)))?.f_to_device(device)?;
         let side = side as i64;
         let pixels = Tensor::f_from_slice(pixels)?.f_view([-1, side, side, CHANNELS as i64])?;

@@ -70,16 +70,14 @@ fn statistics(x: &Tensor) -> Result<[Tensor; 2], TchError> {
 
 /// From `scale / sqrt(1 + eps) * x + shift` to the same line in terms of the measured mean and variance.
 fn adopt(norm: &[NamedTensor], [mean, variance]: &[Tensor; 2], eps: f64) -> Result<(), TchError> {
-    let [scale, shift, running_mean, running_variance] = [0, 1, 2, 3].map(|place| norm[place].tensor.shallow_clone());
+    let [scale, shift, running_mean, running_variance] =
+        [0, 1, 2, 3].map(|place| norm[place].tensor.shallow_clone());
     let slope = scale.f_multiply_scalar(1.0 / (1.0 + eps).sqrt())?;
     let new_shift = shift.f_add(&slope.f_mul(mean)?)?;
     let new_scale = slope.f_mul(&variance.f_add_scalar(eps)?.f_sqrt()?)?;
-    for (mut target, value) in [
-        (scale, &new_scale),
-        (shift, &new_shift),
-        (running_mean, mean),
-        (running_variance, variance),
-    ] {
+    for (mut target, value) in
+        [(scale, &new_scale), (shift, &new_shift), (running_mean, mean), (running_variance, variance)]
+    {
         target.f_copy_(value)?;
     }
     Ok(())

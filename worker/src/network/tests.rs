@@ -2,7 +2,7 @@ use lookalike_shared::domain::backbone::{self, LocalResponseNorm, ParameterKind}
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tch::nn::{FuncT, ModuleT, VarStore};
-use tch::vision::{alexnet, mobilenet, resnet, squeezenet};
+use tch::vision::{mobilenet, resnet, squeezenet};
 use tch::{Device, Kind, Tensor, nn};
 
 use super::*;
@@ -50,8 +50,7 @@ fn difference(found: &Tensor, expected: &Tensor) -> f64 {
 
 type Build = fn(&nn::Path<'_>, i64) -> FuncT<'static>;
 
-const PEERS: [(&str, Build); 4] = [
-    ("alexnet_owt", |p, n| wrap(alexnet::alexnet(p, n))),
+const PEERS: [(&str, Build); 3] = [
     ("squeezenet1_1", |p, n| wrap(squeezenet::v1_1(p, n))),
     ("mobilenet_v2", |p, n| wrap(mobilenet::v2(p, n))),
     ("resnet18", resnet::resnet18),
@@ -79,11 +78,71 @@ fn names_and_logits_are_those_of_tch_vision() {
     for (name, build) in PEERS {
         let network = network(name);
         let (_store, module) = peer(&network, build);
-        let side = if name == "alexnet_owt" { 224 } else { 97 };
-        let pictures = uniform(&[2, 3, side, side], -2.0, 2.0, 11);
+        let pictures = uniform(&[2, 3, 97, 97], -2.0, 2.0, 11);
         let expected = tch::no_grad(|| module.forward_t(&pictures, false));
         let found = network.forward(&pictures, Mode::Eval).unwrap().logits;
         assert!(difference(&found, &expected) < 1e-4, "{name}: {}", difference(&found, &expected));
+    }
+}
+
+/// tch's own AlexNet strides differently from the published one, so both AlexNets are compared with their papers'
+/// steps, written out: convolutions as (stride, padding, groups) and nothing for pooling.
+#[test]
+fn alexnets_take_the_published_steps() {
+    let owt = [
+        Some((4, 2, 1)),
+        None,
+        Some((1, 2, 1)),
+        None,
+        Some((1, 1, 1)),
+        Some((1, 1, 1)),
+        Some((1, 1, 1)),
+        None,
+    ];
+    let first = [
+        Some((4, 0, 1)),
+        None,
+        Some((1, 2, 2)),
+        None,
+        Some((1, 1, 1)),
+        Some((1, 1, 2)),
+        Some((1, 1, 2)),
+        None,
+    ];
+    for (name, steps, norms) in [("alexnet_owt", owt, 0), ("alexnet", first, 2)] {
+        let network = network(name);
+        let weights: Vec<&Tensor> = network.tensors().iter().map(|named| &named.tensor).collect();
+        let mut weights = weights.chunks(2);
+        let pictures = uniform(&[2, 3, 227, 227], -2.0, 2.0, 11);
+        let mut x = pictures.shallow_clone();
+        let mut convolutions = 0;
+        for step in steps {
+            let Some((stride, padding, groups)) = step else {
+                x = x.max_pool2d([3, 3], [2, 2], [0, 0], [1, 1], false);
+                continue;
+            };
+            let pair = weights.next().unwrap();
+            x = x.conv2d(pair[0], Some(pair[1]), [stride, stride], [padding, padding], [1, 1], groups).relu();
+            convolutions += 1;
+            if convolutions <= norms {
+                x = &x
+                    / (x.square()
+                        .unsqueeze(1)
+                        .avg_pool3d([5, 1, 1], [1, 1, 1], [2, 0, 0], false, true, 5)
+                        .squeeze_dim(1)
+                        * 1e-4
+                        + 1.0)
+                        .pow_tensor_scalar(0.75);
+            }
+        }
+        x = x.flatten(1, -1);
+        for last in [false, false, true] {
+            let pair = weights.next().unwrap();
+            x = x.linear(pair[0], Some(pair[1]));
+            x = if last { x } else { x.relu() };
+        }
+        let found = network.forward(&pictures, Mode::Eval).unwrap().logits;
+        assert!(difference(&found, &x) < 1e-4, "{name}: {}", difference(&found, &x));
     }
 }
 
@@ -126,10 +185,24 @@ fn the_embedding_is_the_head_s_input() {
     for name in ["alexnet", "alexnet_owt", "mobilenet_v2", "resnet18"] {
         let network = network(name);
         let output = network.forward(&uniform(&[3, 3, 67, 67], -2.0, 2.0, 14), Mode::Eval).unwrap();
-        let head: Vec<&NamedTensor> =
-            network.tensors().iter().filter(|named| named.parameter.layer == network.backbone().head).collect();
+        let head: Vec<&NamedTensor> = network
+            .tensors()
+            .iter()
+            .filter(|named| named.parameter.layer == network.backbone().head)
+            .collect();
         let logits = output.embedding.linear(&head[0].tensor, Some(&head[1].tensor));
         assert!(difference(&output.logits, &logits) < 1e-5, "{name}");
+    }
+}
+
+#[test]
+fn a_network_in_two_parts_answers_as_a_whole() {
+    for backbone in backbone::all() {
+        let network = network(backbone.name);
+        let pictures = uniform(&[2, 3, 67, 67], -2.0, 2.0, 19);
+        let whole = network.forward(&pictures, Mode::Eval).unwrap().logits;
+        let features = network.before_head(&pictures).unwrap();
+        assert_eq!(network.head(&features, Mode::Eval).unwrap(), whole, "{}", backbone.name);
     }
 }
 
@@ -139,7 +212,9 @@ fn local_response_norm_follows_the_formula() {
     let (n, c, h, w) = (2, 7, 3, 4);
     let x = uniform(&[n, c, h, w], -3.0, 3.0, 15);
     let found = ops::local_response_norm(&x, &norm).unwrap();
-    for (b, channel, i, j) in (0..n * c * h * w).map(|at| (at / (c * h * w), at / (h * w) % c, at / w % h, at % w)) {
+    for (b, channel, i, j) in
+        (0..n * c * h * w).map(|at| (at / (c * h * w), at / (h * w) % c, at / w % h, at % w))
+    {
         let window = (channel - 2).max(0)..(channel + 3).min(c);
         let sum: f64 = window.map(|other| x.double_value(&[b, other, i, j]).powi(2)).sum();
         let expected = x.double_value(&[b, channel, i, j]) / (2.0 + 0.3 / 5.0 * sum).powf(0.75);
@@ -215,7 +290,10 @@ fn a_file_of_another_backbone_is_refused_and_changes_nothing() {
     let mut resnet = network("resnet18");
     let before = resnet.save().unwrap();
     let error = resnet.load(&bytes).unwrap_err().to_string();
-    assert!(error.starts_with("the weights do not fit resnet18: `conv1.weight` [64, 3, 7, 7] is missing"), "{error}");
+    assert!(
+        error.starts_with("the weights do not fit resnet18: `conv1.weight` [64, 3, 7, 7] is missing"),
+        "{error}"
+    );
     assert_eq!(resnet.save().unwrap(), before);
     let error = resnet.load(b"not a file").unwrap_err().to_string();
     assert!(error.starts_with("the weights are not a readable safetensors file"), "{error}");
@@ -276,7 +354,8 @@ fn folded_norms_keep_their_statistics_until_they_are_settled() {
 #[test]
 fn too_small_pictures_and_missing_classes_are_refused() {
     let squeezenet = network("squeezenet1_1");
-    let error = squeezenet.forward(&Tensor::zeros([1, 3, 16, 16], (Kind::Float, CPU)), Mode::Eval).unwrap_err();
+    let error =
+        squeezenet.forward(&Tensor::zeros([1, 3, 16, 16], (Kind::Float, CPU)), Mode::Eval).unwrap_err();
     assert_eq!(error.to_string(), "image size 16 is too small for squeezenet1_1, which needs at least 32");
     let error = Network::new(backbone::by_name("resnet18").unwrap(), 0, 1, CPU).unwrap_err();
     assert_eq!(error.to_string(), "a model needs at least one class");

@@ -65,22 +65,19 @@ pub(super) fn read_all(
     Ok((report.classes, Tensors::new(backbone, list)))
 }
 
-/// Overwrites `own` with the tensors of the same names; those of other names are passed over.
+/// Overwrites those of `own` that are among `tensors`.
 pub(super) fn restore(
     backbone: &'static str,
     own: &Tensors,
     tensors: &[(String, Tensor)],
 ) -> Result<(), NetworkError> {
-    let by_name: HashMap<&str, &Tensor> = tensors.iter().map(|(name, tensor)| (&**name, tensor)).collect();
-    for named in own.iter() {
-        let Some(found) = by_name.get(&*named.parameter.name) else {
-            let (name, shape) = (named.parameter.name.clone(), named.parameter.shape.clone());
-            return Err(NetworkError::Mismatch {
-                backbone,
-                mismatches: vec![Mismatch::Missing { name, shape }],
-            });
+    let own: HashMap<&str, &Tensor> = own.named().collect();
+    for (name, value) in tensors {
+        let Some(target) = own.get(&**name) else {
+            let mismatches = vec![Mismatch::Unexpected { name: name.clone() }];
+            return Err(NetworkError::Mismatch { backbone, mismatches });
         };
-        tch::no_grad(|| named.tensor.shallow_clone().f_copy_(found))?;
+        tch::no_grad(|| target.shallow_clone().f_copy_(value))?;
     }
     Ok(())
 }

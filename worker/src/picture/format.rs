@@ -83,9 +83,9 @@ impl fmt::Display for Format {
 }
 
 fn unsupported(bytes: &[u8]) -> PictureError {
-    let known = REFUSED.iter().find(|(offset, signature, _)| {
-        bytes.get(*offset..).is_some_and(|tail| tail.starts_with(signature))
-    });
+    let known = REFUSED
+        .iter()
+        .find(|(offset, signature, _)| bytes.get(*offset..).is_some_and(|tail| tail.starts_with(signature)));
     let found = match known {
         Some((_, _, name)) => format!("{name} is not decoded"),
         None => format!("no picture starts with \"{}\"", bytes[..bytes.len().min(8)].escape_ascii()),

@@ -1,9 +1,10 @@
-//! JPEG through zune-jpeg, which is several times faster than the path through crate `image`.
+//! JPEG through zune-jpeg itself. Crate `image` uses it too, but hides its strict mode and believes every
+//! Adobe segment.
 //!
 //! The decoder runs in strict mode first, because only then does it tell a file that ends early from a whole
 //! one. A whole file with some damage inside (junk between segments, a bad code) gets a second, lenient run,
-//! which shows what comes before the damage and gray after it. Four-component pictures are taken as inverted CMYK, Adobe's convention,
-//! which browsers and other readers apply to every such file.
+//! which shows what comes before the damage and gray after it. Four-component pictures are taken as inverted
+//! CMYK, Adobe's convention, which browsers and other readers apply to every such file.
 
 mod segments;
 
@@ -84,10 +85,10 @@ fn pixels(bytes: &[u8], limits: &Limits, colours: Colours, strict: bool) -> Resu
         decoder.set_options(options.jpeg_set_out_colorspace(ColorSpace::YCbCr));
     }
     let rgb = decoder.decode().map_err(Failure::Codec)?;
-    RgbImage::from_raw(width, height, rgb).ok_or_else(|| {
-        let detail = "jpeg whose components are neither gray, rgb nor cmyk";
-        Failure::Refused(PictureError::new(ReasonCode::UnsupportedFormat, detail))
-    })
+    let fits = rgb.len() == width as usize * height as usize * 3;
+    RgbImage::from_raw(width, height, rgb)
+        .filter(|_| fits)
+        .ok_or_else(|| Failure::Refused(PictureError::corrupt("jpeg decoder gave a wrong number of samples")))
 }
 
 fn ends_early(error: &DecodeErrors, bytes: &[u8]) -> bool {
@@ -95,16 +96,16 @@ fn ends_early(error: &DecodeErrors, bytes: &[u8]) -> bool {
 }
 
 fn refusal(failure: Failure, bytes: &[u8]) -> PictureError {
-    match failure {
-        Failure::Refused(reason) => reason,
-        Failure::Codec(error) => {
-            let code = match &error {
-                DecodeErrors::Unsupported(_) => ReasonCode::UnsupportedFormat,
-                DecodeErrors::ZeroError => ReasonCode::Corrupt,
-                error if ends_early(error, bytes) => ReasonCode::Truncated,
-                _ => ReasonCode::Corrupt,
-            };
-            PictureError::from_codec(code, &error.to_string())
-        }
-    }
+    let error = match failure {
+        Failure::Refused(reason) => return reason,
+        Failure::Codec(error) => error,
+    };
+    let code = if matches!(error, DecodeErrors::Unsupported(_)) {
+        ReasonCode::UnsupportedFormat
+    } else if !matches!(error, DecodeErrors::ZeroError) && ends_early(&error, bytes) {
+        ReasonCode::Truncated
+    } else {
+        ReasonCode::Corrupt
+    };
+    PictureError::from_codec(code, &error.to_string())
 }

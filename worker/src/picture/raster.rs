@@ -11,16 +11,18 @@ use super::{Limits, Picture, PictureError, ReasonCode};
 /// Room for a decoder's tables and rows beside the pixels, in bytes.
 const CODEC_SLACK_BYTES: u64 = 64 << 20;
 
-/// Bytes of the widest pixel within `max_pixels`: 16-bit RGBA. Wider ones (32-bit float TIFF) fit in smaller pictures.
+/// Bytes of a 16-bit RGBA pixel; wider ones (32-bit float TIFF) fit in smaller pictures only.
 const WIDEST_PIXEL_BYTES: u64 = 8;
 
 /// Decodes the first frame of `bytes`, known to be of `format`.
 pub(super) fn decode(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Picture, PictureError> {
     let mut budget = image::Limits::no_limits();
-    budget.max_alloc = Some(limits.max_pixels * WIDEST_PIXEL_BYTES + CODEC_SLACK_BYTES);
+    budget.max_alloc =
+        Some(limits.max_pixels.saturating_mul(WIDEST_PIXEL_BYTES).saturating_add(CODEC_SLACK_BYTES));
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(budget.clone());
 
+    let refusal = |error| refusal(error, bytes);
     let mut decoder = reader.into_decoder().map_err(refusal)?;
     let (width, height) = decoder.dimensions();
     limits.check_size(width, height)?;
@@ -59,20 +61,28 @@ fn blend_with_white(sample: u8, alpha: u8) -> u8 {
     u8::try_from(mixed).expect("a weighted mean of two bytes is a byte")
 }
 
-/// Turns a codec's complaint into a reason.
-fn refusal(error: ImageError) -> PictureError {
-    let code = match &error {
-        ImageError::Limits(_) => ReasonCode::TooManyPixels,
-        ImageError::Unsupported(_) => ReasonCode::UnsupportedFormat,
-        error if ran_out_of_bytes(error) => ReasonCode::Truncated,
-        _ => ReasonCode::Corrupt,
+/// Turns a codec's complaint about `bytes` into a reason.
+fn refusal(error: ImageError, bytes: &[u8]) -> PictureError {
+    let code = if matches!(error, ImageError::Limits(_)) {
+        ReasonCode::TooManyPixels
+    } else if matches!(error, ImageError::Unsupported(_)) {
+        ReasonCode::UnsupportedFormat
+    } else if ran_out_of_bytes(&error) || riff_is_cut(bytes) {
+        ReasonCode::Truncated
+    } else {
+        ReasonCode::Corrupt
     };
     PictureError::from_codec(code, &error.to_string())
 }
 
 /// Some codecs pass the reader's error on, others only its words.
 fn ran_out_of_bytes(error: &ImageError) -> bool {
-    let by_kind =
-        matches!(error, ImageError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof);
+    let by_kind = matches!(error, ImageError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof);
     by_kind || error.to_string().to_ascii_lowercase().contains("unexpected end of file")
+}
+
+/// Whether a RIFF header (WebP) announces more bytes than there are; the codec only sees nonsense then.
+fn riff_is_cut(bytes: &[u8]) -> bool {
+    let [b'R', b'I', b'F', b'F', a, b, c, d, rest @ ..] = bytes else { return false };
+    u64::from(u32::from_le_bytes([*a, *b, *c, *d])) > rest.len() as u64
 }

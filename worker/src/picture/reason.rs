@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | `empty` | has no bytes | upload it again |
 //! | `too_large` | has more bytes than the limit | a smaller file, or a higher limit |
-//! | `unsupported_format` | is no picture, or of a kind that is not decoded | JPEG, PNG, GIF, BMP, TIFF or WebP |
+//! | `unsupported_format` | is of a kind that is not decoded | JPEG, PNG, GIF, BMP, TIFF or WebP |
 //! | `too_many_pixels` | declares more pixels than the limit | a smaller picture, or a higher limit |
 //! | `truncated` | ends before its last pixel | fetch it again |
 //! | `corrupt` | breaks the rules of its format | another copy |
@@ -77,7 +77,7 @@ impl PictureError {
         Self { code, detail: detail.into() }
     }
 
-    /// A codec's own complaint, made fit for a page: one line, no quotes, no raw bytes, at most 160 characters.
+    /// A codec's own complaint, made fit for a page: one line of at most 160 plain characters.
     pub(super) fn from_codec(code: ReasonCode, complaint: &str) -> Self {
         let plain = complaint.chars().map(|c| if c.is_ascii_graphic() && c != '"' { c } else { ' ' });
         let line = plain.collect::<String>().to_ascii_lowercase();

@@ -4,12 +4,12 @@
 //! filter is the triangle filter stretched by the scale (anti-aliased bilinear), as in the preprocessing that
 //! torchvision's weights were trained with.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-use image::ExtendedColorType;
-use image::codecs::jpeg::JpegEncoder;
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
-use super::Picture;
+use super::{Picture, PictureError, ReasonCode};
 
 /// JPEG quality of thumbnails, 1 to 100: small files without visible blocks.
 const THUMBNAIL_QUALITY: u8 = 80;
@@ -30,6 +30,7 @@ pub fn prepare(picture: &Picture, size: u32) -> Vec<u8> {
 /// As [`prepare`], and when `out` does not hold exactly `size * size * 3` samples.
 pub fn prepare_into(picture: &Picture, size: u32, out: &mut [u8]) {
     assert!(size > 0, "network input needs at least one pixel");
+    assert_eq!(out.len(), samples(size, size), "the place must hold exactly one network input");
     let side = f64::from(picture.width.min(picture.height));
     let left = (f64::from(picture.width) - side) / 2.0;
     let top = (f64::from(picture.height) - side) / 2.0;
@@ -39,20 +40,26 @@ pub fn prepare_into(picture: &Picture, size: u32, out: &mut [u8]) {
 /// A JPEG of the whole picture, its longer side at most `max_side` pixels and never larger than the picture.
 ///
 /// # Errors
-/// When the encoder refuses the size; JPEG ends at 65 535 pixels a side.
-pub fn thumbnail(picture: &Picture, max_side: u32) -> Result<Vec<u8>, image::ImageError> {
+/// `too_many_pixels` when a side would be longer than JPEG allows, 65 535 pixels.
+pub fn thumbnail(picture: &Picture, max_side: u32) -> Result<Vec<u8>, PictureError> {
     let longer = picture.width.max(picture.height);
     let ratio = (f64::from(max_side.max(1)) / f64::from(longer)).min(1.0);
     let [width, height] = [picture.width, picture.height].map(|side| shrunk(side, ratio));
-
-    let mut file = Vec::new();
-    let mut encoder = JpegEncoder::new_with_quality(&mut file, THUMBNAIL_QUALITY);
     if (width, height) == (picture.width, picture.height) {
-        encoder.encode(&picture.rgb, width, height, ExtendedColorType::Rgb8)?;
-    } else {
-        let small = stretched(picture, width, height);
-        encoder.encode(&small, width, height, ExtendedColorType::Rgb8)?;
+        return encoded(&picture.rgb, width, height);
     }
+    encoded(&stretched(picture, width, height), width, height)
+}
+
+fn encoded(rgb: &[u8], width: u32, height: u32) -> Result<Vec<u8>, PictureError> {
+    let (Ok(columns), Ok(rows)) = (u16::try_from(width), u16::try_from(height)) else {
+        let detail = format!("thumbnail of {width}x{height} pixels; jpeg ends at {} a side", u16::MAX);
+        return Err(PictureError::new(ReasonCode::TooManyPixels, detail));
+    };
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new(&mut file, THUMBNAIL_QUALITY);
+    encoder.set_sampling_factor(SamplingFactor::F_2_2);
+    encoder.encode(rgb, columns, rows, ColorType::Rgb).expect("memory takes a jpeg of a valid size");
     Ok(file)
 }
 
@@ -63,7 +70,7 @@ pub(super) fn stretched(picture: &Picture, width: u32, height: u32) -> Vec<u8> {
     out
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a ratio of at most 1 shrinks a u32")]
+/// `side` times a ratio of at most 1, rounded, and at least one pixel.
 fn shrunk(side: u32, ratio: f64) -> u32 {
     ((f64::from(side) * ratio).round() as u32).max(1)
 }
@@ -76,10 +83,11 @@ fn bilinear() -> ResizeOptions {
     ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
 }
 
+/// The typed call: the one that finds the pixel type at run time makes the compiler build every kernel.
 fn scale(picture: &Picture, (width, height): (u32, u32), options: &ResizeOptions, out: &mut [u8]) {
-    let source = ImageRef::new(picture.width, picture.height, &picture.rgb, PixelType::U8x3)
+    let source = TypedImageRef::<U8x3>::from_buffer(picture.width, picture.height, &picture.rgb)
         .expect("a picture holds width * height * 3 samples");
-    let mut target = Image::from_slice_u8(width, height, out, PixelType::U8x3)
+    let mut target = TypedImage::<U8x3>::from_buffer(width, height, out)
         .expect("the place holds width * height * 3 samples");
-    Resizer::new().resize(&source, &mut target, options).expect("the crop lies inside the picture");
+    Resizer::new().resize_typed(&source, &mut target, options).expect("the crop lies inside the picture");
 }

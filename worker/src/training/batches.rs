@@ -18,8 +18,6 @@ use crate::network::Pictures;
 pub(super) struct Batch {
     /// `[N, size, size, 3]`.
     pub pixels: Vec<u8>,
-    /// The class of each picture.
-    pub labels: Vec<i64>,
     /// What is added to each picture's channels; empty for nothing.
     pub shifts: Vec<[f32; 3]>,
 }
@@ -58,15 +56,24 @@ impl Batches<'_> {
 
     /// The batch of one step, counted from 0, of an epoch with the given order.
     pub fn batch(&self, order: &[usize], epoch: u32, step: u32) -> Batch {
-        let chosen = &order[share(order.len(), self.steps(), step)];
+        let chosen = self.chosen(order, step);
         let mut rng = random::stream(self.seed, Purpose::Augment, epoch, step);
         let cuts: Vec<Cut> = chosen.iter().map(|&picture| self.cut(picture, &mut rng)).collect();
         let shifts = match &self.colours {
             Some(colours) => chosen.iter().map(|_| colours.shift(&mut rng)).collect(),
             None => Vec::new(),
         };
-        let labels = chosen.iter().map(|&picture| i64::from(self.part.labels[picture])).collect();
-        Batch { pixels: cut_all(&self.part.pictures, &cuts, self.size), labels, shifts }
+        Batch { pixels: cut_all(&self.part.pictures, &cuts, self.size), shifts }
+    }
+
+    /// The pictures of one step.
+    pub fn chosen<'o>(&self, order: &'o [usize], step: u32) -> &'o [usize] {
+        &order[share(order.len(), self.steps(), step)]
+    }
+
+    /// The classes of pictures.
+    pub fn labels(&self, chosen: &[usize]) -> Vec<i64> {
+        chosen.iter().map(|&picture| i64::from(self.part.labels[picture])).collect()
     }
 
     fn cut(&self, picture: usize, rng: &mut ChaCha8Rng) -> Cut {
@@ -137,7 +144,8 @@ mod tests {
         let part = labelled(10);
         let batches = batches(&part, PLAIN);
         let order = batches.order(3);
-        let seen: Vec<Vec<i64>> = (0..batches.steps()).map(|step| batches.batch(&order, 3, step).labels).collect();
+        let seen: Vec<Vec<i64>> =
+            (0..batches.steps()).map(|step| batches.labels(batches.chosen(&order, step))).collect();
         assert_eq!(seen.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 4]);
         let mut all = seen.concat();
         all.sort_unstable();

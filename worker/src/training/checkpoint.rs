@@ -1,6 +1,6 @@
 //! A run between two epochs, as bytes: weights, the best weights so far, the optimiser's state and the history.
 //!
-//! The bytes are a safetensors file. Tensors are called `weights/{name}`, `best/{name}` (only when the latest weights
+//! The bytes are a safetensors file. What does not learn is not in it. Tensors are called `weights/{name}`, `best/{name}` (only when the latest weights
 //! are not the best ones) and `optimizer/{name}/{place}`; the rest is JSON in the file's metadata.
 
 use std::collections::HashMap;
@@ -86,7 +86,8 @@ impl Snapshot<'_> {
     /// When the device fails.
     pub fn checkpoint(&self) -> Result<Vec<u8>, NetworkError> {
         let mut named: Vec<(String, &Tensor)> = Vec::new();
-        named.extend(self.network.tensors().named().map(|(name, tensor)| (format!("weights/{name}"), tensor)));
+        named
+            .extend(self.network.tensors().named().map(|(name, tensor)| (format!("weights/{name}"), tensor)));
         named.extend(self.optimizer.state().map(|(name, tensor)| (format!("optimizer/{name}"), tensor)));
         let best = self.best.unwrap_or_default();
         named.extend(best.iter().map(|(name, tensor)| (format!("best/{name}"), tensor)));
@@ -116,7 +117,11 @@ pub(super) fn resume(
         let Some((group, name)) = name.split_once('/') else { continue };
         groups.entry(group.to_owned()).or_default().push((name.to_owned(), tensor));
     }
-    network.restore(&groups.remove("weights").unwrap_or_default())?;
+    let weights = groups.remove("weights").unwrap_or_default();
+    if weights.len() < network.learnt().count() {
+        return Err(TrainError::Checkpoint("it lacks weights".to_owned()));
+    }
+    network.restore(&weights)?;
     let state: HashMap<String, Tensor> = groups.remove("optimizer").unwrap_or_default().into_iter().collect();
     if !optimizer.restore(history.steps, |name| state.get(name).map(Tensor::shallow_clone))? {
         return Err(TrainError::Checkpoint("it lacks the optimiser's state".to_owned()));

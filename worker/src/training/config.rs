@@ -9,7 +9,8 @@ pub enum OptimizerKind {
     /// Stochastic gradient descent with momentum.
     Sgd,
     /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
-    Adamw,
+    #[serde(rename = "adamw")]
+    AdamW,
 }
 
 /// How the learning rate goes down after warm-up.
@@ -114,11 +115,21 @@ impl TrainConfig {
         let rules = [
             ("epochs", f64::from(self.epochs), self.epochs >= 1, "at least 1"),
             ("batch_size", self.batch_size as f64, (1..=4096).contains(&self.batch_size), "1 to 4096"),
-            ("learning_rate", self.learning_rate, self.learning_rate > 0.0 && self.learning_rate <= 10.0, "above 0, at most 10"),
+            (
+                "learning_rate",
+                self.learning_rate,
+                self.learning_rate > 0.0 && self.learning_rate <= 10.0,
+                "above 0, at most 10",
+            ),
             ("momentum", self.momentum, (0.0..1.0).contains(&self.momentum), "at least 0, below 1"),
             ("weight_decay", self.weight_decay, (0.0..=1.0).contains(&self.weight_decay), "0 to 1"),
             ("warmup_epochs", self.warmup_epochs, (0.0..=1000.0).contains(&self.warmup_epochs), "0 to 1000"),
-            ("label_smoothing", self.label_smoothing, (0.0..1.0).contains(&self.label_smoothing), "at least 0, below 1"),
+            (
+                "label_smoothing",
+                self.label_smoothing,
+                (0.0..1.0).contains(&self.label_smoothing),
+                "at least 0, below 1",
+            ),
         ];
         match rules.into_iter().find(|(_, _, within, _)| !within) {
             Some((name, value, _, bounds)) => Err(ConfigError { name, value, bounds }),

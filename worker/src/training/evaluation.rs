@@ -7,7 +7,7 @@ use tch::Tensor;
 use super::TrainError;
 use super::dataset::{Dataset, Labelled};
 use super::metrics::{ClassMetrics, Metrics, Rankings};
-use super::predict::{Predictions, accuracy, predict};
+use super::predict::{Predictions, accuracy, loss, predict};
 use super::retrieval::{Gallery, Retrieval, retrieval};
 use crate::network::{Network, Normalisation};
 
@@ -64,7 +64,7 @@ impl Side {
         Ok(Self {
             probabilities: predictions.probabilities()?,
             found: predictions.classes()?,
-            loss: predictions.loss(&labels)?,
+            loss: loss(&predictions.logits, &labels)?,
             embeddings: predictions.embeddings,
             labels,
         })
@@ -141,7 +141,8 @@ mod tests {
     fn confusion_gives_recall_and_precision() {
         let confusion = confusion(&[0, 0, 0, 1], &[0, 0, 1, 1], 3);
         assert_eq!(confusion, [[2, 1, 0], [0, 1, 0], [0, 0, 0]]);
-        let retrieval = Retrieval { precision_at: Default::default(), map: 0.0, per_class: vec![Default::default(); 3] };
+        let retrieval =
+            Retrieval { precision_at: Default::default(), map: 0.0, per_class: vec![Default::default(); 3] };
         let classes = per_class(&confusion, &retrieval, &retrieval);
         assert_eq!((classes[0].recall, classes[0].precision), (2.0 / 3.0, 1.0));
         assert_eq!((classes[1].recall, classes[1].precision), (1.0, 0.5));

@@ -5,19 +5,18 @@ use std::time::Instant;
 
 use tch::{Kind, Tensor};
 
-use super::batches::{Batch, Batches};
+use super::TrainError;
+use super::batches;
 use super::checkpoint::{self, History, Snapshot};
-use super::colour::PrincipalColours;
 use super::config::TrainConfig;
 use super::dataset::{Dataset, DatasetError};
 use super::evaluation;
 use super::metrics::{EpochRow, Metrics};
 use super::optimizer::Optimizer;
-use super::predict::{accuracy, predict};
-use super::random::{self, Purpose};
+use super::predict::{accuracy, classes, cross_entropy, loss};
 use super::schedule::learning_rate;
-use super::TrainError;
-use crate::network::{Freeze, Mode, Network};
+use super::source::{Answered, Source};
+use crate::network::{Freeze, Network};
 
 /// What a run is busy with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +63,8 @@ pub enum Outcome {
 /// Trains `network` on `dataset`, or goes on from the checkpoint `resume`.
 ///
 /// Blocks its thread until the end. A run resumed from a checkpoint ends as one that was not interrupted: on CPUs bit
-/// for bit, given the same settings, pictures and number of threads.
+/// for bit, given the same network at the start, settings, pictures and number of threads. Checkpoints hold what
+/// learns, so a frozen backbone is not in them and must be in `network` again.
 ///
 /// # Errors
 /// When settings, pictures, network and checkpoint do not go together, the loss diverges or the device fails.
@@ -93,21 +93,8 @@ pub fn train(
     }
     // Checkpoints and settling change what batch norms look like, on which it depends whether they measure.
     network.freeze(config.freeze)?;
-    let batches = batches(dataset, config)?;
-    Fit { network, dataset, config, batches, optimizer, history, best, observer }.run()
-}
-
-fn batches<'a>(dataset: &'a Dataset, config: &TrainConfig) -> Result<Batches<'a>, TrainError> {
-    let part = dataset.train();
-    let colours = config.augment.color_pca.then(|| PrincipalColours::of(&part.pictures)).transpose()?;
-    Ok(Batches {
-        part,
-        size: dataset.image_size(),
-        batch_size: config.batch_size,
-        augment: config.augment,
-        colours,
-        seed: config.seed,
-    })
+    let source = Source::new(network, dataset, config)?;
+    Fit { network, dataset, config, source, optimizer, history, best, observer }.run()
 }
 
 /// Measures the statistics of folded batch norms on pictures spread evenly over the training part.
@@ -115,7 +102,7 @@ fn settle(network: &mut Network, dataset: &Dataset, config: &TrainConfig) -> Res
     const PICTURES: usize = 64;
     let part = dataset.train();
     let chosen = evaluation::spread(part.labels.len(), PICTURES);
-    let pixels = super::batches::centres(&part.pictures, &chosen, dataset.image_size());
+    let pixels = batches::centres(&part.pictures, &chosen, dataset.image_size());
     let pictures = config.normalisation.tensor(&pixels, dataset.image_size(), network.device())?;
     Ok(network.settle(&pictures)?)
 }
@@ -124,7 +111,7 @@ struct Fit<'a> {
     network: &'a mut Network,
     dataset: &'a Dataset,
     config: &'a TrainConfig,
-    batches: Batches<'a>,
+    source: Source<'a>,
     optimizer: Optimizer,
     history: History,
     /// The best weights, when the latest are not the best.
@@ -179,17 +166,21 @@ impl Fit<'_> {
         let started = Instant::now();
         self.save_best()?;
         let epoch = self.history.epochs() + 1;
-        let order = self.batches.order(epoch);
+        let total = self.dataset.train().labels.len();
+        let tell = |observer: &mut dyn Observer, done| {
+            observer.progress(Progress { phase: Phase::Train, epoch, done, total })
+        };
+        let order = self.source.start(self.network, epoch, &mut |done| tell(self.observer, done))?;
+        let Some(order) = order else { return Ok(None) };
         let mut sums = Sums::default();
         let mut waiting: Option<Step> = None;
-        for number in 0..self.batches.steps() {
-            let progress =
-                Progress { phase: Phase::Train, epoch, done: sums.pictures, total: order.len() };
-            if self.observer.progress(progress).is_break() {
+        let mut done = 0;
+        for number in 0..self.source.steps() {
+            if tell(self.observer, done).is_break() {
                 return Ok(None);
             }
-            let batch = self.batches.batch(&order, epoch, number);
-            let step = self.step(&batch, epoch, number)?;
+            let step = self.step(&order, epoch, number)?;
+            done += step.pictures;
             // A GPU works on this step while the figures of the one before are fetched.
             if let Some(before) = waiting.replace(step) {
                 sums.add(&before)?;
@@ -206,21 +197,14 @@ impl Fit<'_> {
         }))
     }
 
-    fn step(&mut self, batch: &Batch, epoch: u32, number: u32) -> Result<Step, TrainError> {
-        let device = self.network.device();
-        let size = self.dataset.image_size();
-        let pictures = self.config.normalisation.shifted(&batch.pixels, size, &batch.shifts, device)?;
-        let labels = Tensor::f_from_slice(&batch.labels)?.f_to_device(device)?;
-        let mut rng = random::stream(self.config.seed, Purpose::Dropout, epoch, number);
-        let logits = self.network.forward(&pictures, Mode::Train { rng: &mut rng })?.logits;
-        let weights: Option<Tensor> = None;
-        let smoothing = self.config.label_smoothing;
-        let loss = logits.f_cross_entropy_loss(&labels, weights, tch::Reduction::Mean, -100, smoothing)?;
-        let learning_rate = learning_rate(self.config, self.optimizer.steps(), self.batches.steps());
+    fn step(&mut self, order: &[usize], epoch: u32, number: u32) -> Result<Step, TrainError> {
+        let Answered { logits, labels, pictures } = self.source.answer(self.network, order, epoch, number)?;
+        let loss = cross_entropy(&logits, &labels, self.config.label_smoothing)?;
+        let learning_rate = learning_rate(self.config, self.optimizer.steps(), self.source.steps());
         self.optimizer.step(&loss, learning_rate)?;
         let correct = logits.f_detach()?.f_argmax(1, false)?.f_eq_tensor(&labels)?;
         let correct = correct.f_sum(Kind::Float)?;
-        Ok(Step { loss: loss.f_detach()?, correct, pictures: batch.labels.len(), learning_rate, epoch, number })
+        Ok(Step { loss: loss.f_detach()?, correct, pictures, learning_rate, epoch, number })
     }
 
     /// The row of an epoch; nothing when the observer stops its validation.
@@ -228,24 +212,17 @@ impl Fit<'_> {
         let epoch = self.history.epochs() + 1;
         let part = self.dataset.validation();
         let total = part.labels.len();
-        let all: Vec<usize> = (0..total).collect();
         let observer = &mut *self.observer;
-        let predictions = predict(
-            &self.network.folded()?,
-            &part.pictures,
-            &all,
-            self.dataset.image_size(),
-            &self.config.normalisation,
-            &mut |done| observer.progress(Progress { phase: Phase::Validate, epoch, done, total }),
-        )?;
-        let Some(predictions) = predictions else { return Ok(None) };
+        let progress = &mut |done| observer.progress(Progress { phase: Phase::Validate, epoch, done, total });
+        let Some(logits) = self.source.validate(self.network, progress)? else { return Ok(None) };
+        let all: Vec<usize> = (0..total).collect();
         let labels = evaluation::labels(part, &all);
         Ok(Some(EpochRow {
             epoch,
             loss: learnt.loss,
             train_accuracy: learnt.accuracy,
-            validation_loss: predictions.loss(&labels)?,
-            validation_accuracy: accuracy(&predictions.classes()?, &labels),
+            validation_loss: loss(&logits, &labels)?,
+            validation_accuracy: accuracy(&classes(&logits)?, &labels),
             learning_rate: learnt.learning_rate,
             images_per_second: self.dataset.train().labels.len() as f64 / learnt.seconds,
             seconds: started.elapsed().as_secs_f64(),
@@ -271,8 +248,10 @@ impl Fit<'_> {
             return Ok(());
         }
         let mut copies = Vec::new();
-        for (name, tensor) in self.network.tensors().named() {
-            copies.push((name.to_owned(), tensor.f_detach()?.f_clone(tensor)?));
+        for (name, tensor) in self.network.changing() {
+            let mut copy = tensor.f_detach()?.f_empty_like()?;
+            copy.f_copy_(&tensor.f_detach()?)?;
+            copies.push((name.to_owned(), copy));
         }
         self.best = Some(copies);
         Ok(())
@@ -285,14 +264,14 @@ impl Fit<'_> {
         }
         let epoch = self.history.epochs();
         let observer = &mut *self.observer;
-        let progress = &mut |done, total| {
-            observer.progress(Progress { phase: Phase::Evaluate, epoch, done, total })
-        };
+        let progress =
+            &mut |done, total| observer.progress(Progress { phase: Phase::Evaluate, epoch, done, total });
         let judged = evaluation::evaluate(self.network, self.dataset, &self.config.normalisation, progress)?;
         let Some(judged) = judged else { return Ok(Outcome::Stopped) };
         let rows = &self.history.rows;
         let pictures = rows.len() as f64 * self.dataset.train().labels.len() as f64;
-        let learning: f64 = rows.iter().map(|row| self.dataset.train().labels.len() as f64 / row.images_per_second).sum();
+        let learning: f64 =
+            rows.iter().map(|row| self.dataset.train().labels.len() as f64 / row.images_per_second).sum();
         Ok(Outcome::Finished(Box::new(Metrics {
             epochs: epoch,
             best_epoch: self.history.best_epoch,

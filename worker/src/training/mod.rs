@@ -11,6 +11,7 @@ mod colour;
 mod config;
 mod dataset;
 mod evaluation;
+mod features;
 mod fit;
 mod metrics;
 mod optimizer;
@@ -18,6 +19,7 @@ mod predict;
 mod random;
 mod retrieval;
 mod schedule;
+mod source;
 
 #[cfg(test)]
 mod tests;
@@ -48,7 +50,9 @@ pub enum TrainError {
     #[error("the checkpoint cannot be used: {0}")]
     Checkpoint(String),
     /// The loss left the range of numbers.
-    #[error("the loss is {loss} in epoch {epoch}, step {step}: a smaller learning rate than {learning_rate} may help")]
+    #[error(
+        "the loss is {loss} in epoch {epoch}, step {step}: a smaller learning rate than {learning_rate} may help"
+    )]
     Diverged {
         /// The loss, infinite or not a number.
         loss: f64,

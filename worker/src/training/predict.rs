@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use tch::{Kind, TchError, Tensor};
 
 use super::batches;
-use crate::network::{Mode, Network, NetworkError, Normalisation, Pictures};
+use crate::network::{Mode, Network, NetworkError, Normalisation, Pictures, unit_length};
 
 /// Answers for N pictures, on the network's device.
 #[derive(Debug)]
@@ -15,6 +15,9 @@ pub struct Predictions {
     /// `[N, embedding_dim]`, of length 1 each.
     pub embeddings: Tensor,
 }
+
+/// PyTorch's label of things that do not count; no class has it.
+const IGNORE_INDEX: i64 = -100;
 
 /// Pictures in a batch while only answers are wanted.
 const BATCH: usize = 64;
@@ -47,12 +50,6 @@ pub fn predict(
     Ok(Some(Predictions { logits: Tensor::f_cat(&logits, 0)?, embeddings: Tensor::f_cat(&embeddings, 0)? }))
 }
 
-/// Each row divided by its Euclidean length; rows of zeroes stay.
-pub(crate) fn unit_length(rows: &Tensor) -> Result<Tensor, TchError> {
-    let length = rows.f_norm_scalaropt_dim(2.0, [1], true)?.f_clamp_min(1e-12)?;
-    rows.f_div(&length)
-}
-
 impl Predictions {
     /// `[N, classes]`, each row sums to 1.
     ///
@@ -67,18 +64,7 @@ impl Predictions {
     /// # Errors
     /// When the device fails.
     pub fn classes(&self) -> Result<Vec<i64>, TchError> {
-        Vec::try_from(self.logits.f_argmax(1, false)?)
-    }
-
-    /// Mean cross entropy with the true classes.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn loss(&self, labels: &[i64]) -> Result<f64, TchError> {
-        let labels = Tensor::f_from_slice(labels)?.f_to_device(self.logits.device())?;
-        let none: Option<Tensor> = None;
-        let loss = self.logits.f_cross_entropy_loss(&labels, none, tch::Reduction::Mean, -100, 0.0)?;
-        loss.f_double_value(&[])
+        classes(&self.logits)
     }
 }
 
@@ -86,4 +72,21 @@ impl Predictions {
 pub(super) fn accuracy(found: &[i64], labels: &[i64]) -> f64 {
     let correct = found.iter().zip(labels).filter(|(found, label)| found == label).count();
     correct as f64 / labels.len() as f64
+}
+
+/// The most probable class of each row of `[N, classes]`.
+pub(super) fn classes(logits: &Tensor) -> Result<Vec<i64>, TchError> {
+    Vec::try_from(logits.f_argmax(1, false)?)
+}
+
+/// Mean cross entropy of `logits` `[N, classes]` with the true classes.
+pub(super) fn loss(logits: &Tensor, labels: &[i64]) -> Result<f64, TchError> {
+    let labels = Tensor::f_from_slice(labels)?.f_to_device(logits.device())?;
+    cross_entropy(logits, &labels, 0.0)?.f_double_value(&[])
+}
+
+/// Mean cross entropy, as a tensor that gradients go through; `smoothing` of the target goes to all classes alike.
+pub(super) fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<Tensor, TchError> {
+    let weights: Option<Tensor> = None;
+    logits.f_cross_entropy_loss(labels, weights, tch::Reduction::Mean, IGNORE_INDEX, smoothing)
 }

@@ -42,7 +42,11 @@ type Score = [f64; 4];
 ///
 /// # Errors
 /// When the device fails.
-pub fn retrieval(queries: &Gallery<'_>, gallery: &Gallery<'_>, classes: usize) -> Result<Retrieval, TchError> {
+pub fn retrieval(
+    queries: &Gallery<'_>,
+    gallery: &Gallery<'_>,
+    classes: usize,
+) -> Result<Retrieval, TchError> {
     let _guard = tch::no_grad_guard();
     let mut relevant = vec![0_u32; classes];
     for &label in gallery.labels {
@@ -88,9 +92,9 @@ fn search(
         let wanted = self::labels(queries, rows, own.device())?;
         let order = Tensor::f_cdist(&own, &partition, 2.0, None)?.f_sort_stable(true, 1, false)?.1;
         let hits = labels.f_index_select(0, &order.f_flatten(0, -1)?)?.f_view_as(&order)?;
-        let hits = hits.f_eq_tensor(&wanted.f_unsqueeze(1)?)?.f_to_kind(Kind::Float)?;
-        let totals: Vec<f32> =
-            rows.iter().map(|row| relevant[queries.labels[*row as usize] as usize].max(1) as f32).collect();
+        let hits = hits.f_eq_tensor(&wanted.f_unsqueeze(1)?)?.f_to_kind(Kind::Double)?;
+        let total = |row: &i64| f64::from(relevant[queries.labels[*row as usize] as usize].max(1));
+        let totals: Vec<f64> = rows.iter().map(total).collect();
         scores.extend(score(&hits, &Tensor::f_from_slice(&totals)?.f_to_device(hits.device())?)?);
     }
     Ok(scores)
@@ -100,14 +104,14 @@ fn search(
 fn score(hits: &Tensor, totals: &Tensor) -> Result<Vec<Score>, TchError> {
     let (_, length) = hits.size2()?;
     let first = |k: i64| -> Result<Tensor, TchError> {
-        let sum = hits.f_narrow(1, 0, k.min(length))?.f_sum_dim_intlist(1, false, Kind::Float)?;
+        let sum = hits.f_narrow(1, 0, k.min(length))?.f_sum_dim_intlist(1, false, Kind::Double)?;
         sum.f_multiply_scalar(1.0 / k as f64)
     };
-    let ranks = Tensor::f_arange_start(1, length + 1, (Kind::Float, hits.device()))?;
-    let precisions = hits.f_cumsum(1, Kind::Float)?.f_div(&ranks)?.f_mul(hits)?;
-    let average = precisions.f_sum_dim_intlist(1, false, Kind::Float)?.f_div(totals)?;
+    let ranks = Tensor::f_arange_start(1, length + 1, (Kind::Double, hits.device()))?;
+    let precisions = hits.f_cumsum(1, Kind::Double)?.f_div(&ranks)?.f_mul(hits)?;
+    let average = precisions.f_sum_dim_intlist(1, false, Kind::Double)?.f_div(totals)?;
     let table = Tensor::f_stack(&[first(1)?, first(5)?, first(10)?, average], 1)?;
-    let table: Vec<Vec<f64>> = Vec::try_from(table.f_to_kind(Kind::Double)?)?;
+    let table: Vec<Vec<f64>> = Vec::try_from(table)?;
     Ok(table.into_iter().map(|row| [row[0], row[1], row[2], row[3]]).collect())
 }
 
@@ -163,7 +167,7 @@ mod tests {
         let result = retrieval(&queries, &gallery, 3).unwrap();
         // Query 0 finds 1 (right), 2 (wrong), 3 (right); 3 pictures are relevant, one of them elsewhere.
         let (first, average) = result.per_class[0];
-        assert_eq!((first.one, first.five, first.ten), (1.0, 2.0 / 5.0, 0.2));
+        assert_eq!((first.one, first.five, first.ten), (1.0, 0.4, 0.2));
         assert!((average - (1.0 + 2.0 / 3.0) / 3.0).abs() < 1e-6);
         // Query 1 finds 9 (right) and then 1.5 (wrong); the other picture of class 1 lies elsewhere.
         let (first, average) = result.per_class[1];

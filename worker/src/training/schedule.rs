@@ -27,8 +27,13 @@ mod tests {
     use super::*;
 
     fn rates(schedule: ScheduleKind) -> Vec<f64> {
-        let config =
-            TrainConfig { epochs: 10, learning_rate: 1.0, warmup_epochs: 1.0, schedule, ..Default::default() };
+        let config = TrainConfig {
+            epochs: 10,
+            learning_rate: 1.0,
+            warmup_epochs: 1.0,
+            schedule,
+            ..Default::default()
+        };
         (0..40).map(|step| learning_rate(&config, step, 4)).collect()
     }
 

@@ -1,0 +1,214 @@
+use std::ops::ControlFlow;
+
+use lookalike_shared::domain::backbone;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tch::Device;
+
+use super::*;
+use crate::network::{Freeze, Network, Pictures};
+
+/// Pictures of three classes that differ in colour and in the direction of their stripes, under noise.
+fn striped(count: usize, side: usize, seed: u64) -> Labelled {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut pixels = Vec::with_capacity(count * side * side * 3);
+    let mut labels = Vec::with_capacity(count);
+    for picture in 0..count {
+        let class = picture % 3;
+        let phase = rng.random_range(0..8);
+        for (y, x) in (0..side * side).map(|at| (at / side, at % side)) {
+            let along = [x, y, x + y][class];
+            let bright = if (along + phase) / 4 % 2 == 0 { 150 } else { 60 };
+            let tint = |channel: usize| if channel == class { 40 } else { 0 };
+            pixels.extend([0, 1, 2].map(|channel| bright + tint(channel) + rng.random_range(0..40_u8)));
+        }
+        labels.push(class as u32);
+    }
+    Labelled { pictures: Pictures::new(side, pixels).unwrap(), labels }
+}
+
+fn dataset(train: usize, validation: usize) -> Dataset {
+    Dataset::new(3, 32, striped(train, 37, 1), striped(validation, 37, 2)).unwrap()
+}
+
+fn config(epochs: u32) -> TrainConfig {
+    TrainConfig { epochs, batch_size: 16, learning_rate: 0.02, ..TrainConfig::default() }
+}
+
+fn network(name: &str) -> Network {
+    Network::new(backbone::by_name(name).unwrap(), 3, 1, Device::Cpu).unwrap()
+}
+
+/// Keeps every row and checkpoint; stops before batch `stop_at` of all batches, or after epoch `stop_after`.
+#[derive(Default)]
+struct Witness {
+    rows: Vec<EpochRow>,
+    checkpoints: Vec<Vec<u8>>,
+    progress: Vec<Progress>,
+    stop_at: Option<usize>,
+    stop_after: Option<u32>,
+}
+
+impl Observer for Witness {
+    fn progress(&mut self, progress: Progress) -> ControlFlow<()> {
+        self.progress.push(progress);
+        if self.stop_at == Some(self.progress.len()) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn epoch(&mut self, row: &EpochRow, snapshot: &Snapshot<'_>) -> ControlFlow<()> {
+        self.rows.push(row.clone());
+        self.checkpoints.push(snapshot.checkpoint().unwrap());
+        if self.stop_after == Some(row.epoch) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+fn finished(outcome: Outcome) -> Metrics {
+    match outcome {
+        Outcome::Finished(metrics) => *metrics,
+        Outcome::Stopped => panic!("the run was stopped"),
+    }
+}
+
+/// Rows without what depends on the clock.
+fn timeless(rows: &[EpochRow]) -> Vec<EpochRow> {
+    rows.iter().map(|row| EpochRow { images_per_second: 0.0, seconds: 0.0, ..row.clone() }).collect()
+}
+
+#[test]
+fn a_network_learns_what_tells_classes_apart() {
+    let mut network = network("resnet18");
+    let mut witness = Witness::default();
+    let metrics = finished(train(&mut network, &dataset(96, 30), &config(6), None, &mut witness).unwrap());
+    assert!(metrics.validation_accuracy > 0.9, "{metrics:?}");
+    assert!(metrics.precision_at.embedding.ten > 0.9 && metrics.precision_at.probabilities.one > 0.9);
+    assert!(metrics.map.embedding > 0.9 && metrics.train_accuracy > 0.9);
+    assert_eq!(metrics.confusion.iter().flatten().sum::<u32>(), 30);
+    assert_eq!(metrics.per_class.iter().map(|class| class.pictures).sum::<u32>(), 30);
+    assert_eq!((metrics.epochs, metrics.gallery), (witness.rows.len() as u32, 96));
+    assert!(witness.rows[0].loss > witness.rows.last().unwrap().loss);
+}
+
+#[test]
+fn a_resumed_run_ends_bit_for_bit_like_an_uninterrupted_one() {
+    for (name, optimizer, freeze) in [
+        ("squeezenet1_1", OptimizerKind::AdamW, Freeze::None),
+        ("squeezenet1_1", OptimizerKind::Sgd, Freeze::Backbone),
+        ("resnet18", OptimizerKind::Sgd, Freeze::None),
+    ] {
+        let data = dataset(24, 9);
+        let config = TrainConfig { optimizer, learning_rate: 1e-3, freeze, ..config(3) };
+        let mut straight = network(name);
+        let mut all = Witness::default();
+        let expected = finished(train(&mut straight, &data, &config, None, &mut all).unwrap());
+
+        let mut first = Witness { stop_after: Some(1), ..Witness::default() };
+        let stopped = train(&mut network(name), &data, &config, None, &mut first).unwrap();
+        assert_eq!(stopped, Outcome::Stopped);
+        // What learns comes from the checkpoint, whatever the network holds; what is frozen must be there.
+        let seed = if freeze == Freeze::None { 77 } else { 1 };
+        let mut resumed = Network::new(backbone::by_name(name).unwrap(), 3, seed, Device::Cpu).unwrap();
+        let mut rest = Witness::default();
+        let outcome = train(&mut resumed, &data, &config, Some(&first.checkpoints[0]), &mut rest).unwrap();
+        let found = finished(outcome);
+
+        assert_eq!(timeless(&rest.rows), timeless(&all.rows[1..]), "{name}");
+        assert!(resumed.save().unwrap() == straight.save().unwrap(), "{name}: weights differ");
+        let without_clock = |metrics: Metrics| Metrics { images_per_second: 0.0, seconds: 0.0, ..metrics };
+        assert_eq!(without_clock(found), without_clock(expected), "{name}");
+    }
+}
+
+#[test]
+fn a_stop_takes_effect_before_the_next_batch() {
+    for stop_at in [1, 3, 8] {
+        let mut witness = Witness { stop_at: Some(stop_at), ..Witness::default() };
+        let mut network = network("squeezenet1_1");
+        let outcome = train(&mut network, &dataset(96, 9), &config(2), None, &mut witness).unwrap();
+        assert_eq!(outcome, Outcome::Stopped);
+        assert_eq!(witness.progress.len(), stop_at);
+    }
+}
+
+#[test]
+fn progress_counts_the_pictures_of_every_phase() {
+    let mut witness = Witness::default();
+    train(&mut network("squeezenet1_1"), &dataset(32, 9), &config(1), None, &mut witness).unwrap();
+    let seen: Vec<(Phase, usize, usize)> =
+        witness.progress.iter().map(|progress| (progress.phase, progress.done, progress.total)).collect();
+    assert_eq!(
+        seen,
+        [
+            (Phase::Train, 0, 32),
+            (Phase::Train, 16, 32),
+            (Phase::Validate, 0, 9),
+            (Phase::Evaluate, 0, 41),
+            (Phase::Evaluate, 9, 41),
+        ]
+    );
+}
+
+#[test]
+fn patience_ends_a_run_and_the_best_weights_stay() {
+    // At this rate nothing is learnt, so no epoch is better than the first.
+    let config = TrainConfig {
+        learning_rate: 1e-12,
+        early_stopping: Some(EarlyStopping { patience: 2 }),
+        freeze: Freeze::Backbone,
+        ..config(20)
+    };
+    let mut network = network("resnet18");
+    let mut witness = Witness::default();
+    let metrics = finished(train(&mut network, &dataset(24, 9), &config, None, &mut witness).unwrap());
+    assert!(metrics.epochs < 20, "{}", metrics.epochs);
+    assert_eq!(metrics.epochs, metrics.best_epoch + 2);
+    let best = &witness.rows[metrics.best_epoch as usize - 1];
+    assert_eq!(metrics.validation_accuracy, best.validation_accuracy);
+}
+
+#[test]
+fn a_frozen_backbone_stays_bit_for_bit() {
+    let mut network = network("resnet18");
+    let before = crate::network::read_tensors(&network.save().unwrap()).unwrap();
+    let config = TrainConfig { freeze: Freeze::Backbone, ..config(1) };
+    train(&mut network, &dataset(24, 9), &config, None, &mut Witness::default()).unwrap();
+    for (name, tensor) in before {
+        let now = network.tensors().named().find(|(other, _)| *other == name).unwrap().1;
+        assert_eq!(tensor == now.detach(), !name.starts_with("fc."), "{name}");
+    }
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    let refusal = |network: &mut Network, config: &TrainConfig, resume: Option<&[u8]>| {
+        train(network, &dataset(24, 9), config, resume, &mut Witness::default()).unwrap_err().to_string()
+    };
+    let mut other = Network::new(backbone::by_name("squeezenet1_1").unwrap(), 4, 1, Device::Cpu).unwrap();
+    assert_eq!(refusal(&mut other, &config(1), None), "the network has 4 classes, the dataset 3");
+
+    let mut squeezenet = network("squeezenet1_1");
+    let wild = TrainConfig { learning_rate: 11.0, ..config(1) };
+    assert_eq!(refusal(&mut squeezenet, &wild, None), "learning_rate is 11, must be above 0, at most 10");
+
+    let mut witness = Witness::default();
+    train(&mut squeezenet, &dataset(24, 9), &config(1), None, &mut witness).unwrap();
+    let longer = refusal(&mut squeezenet, &config(2), Some(&witness.checkpoints[0]));
+    assert_eq!(longer, "the checkpoint cannot be used: it was made with other settings");
+    let resnet = refusal(&mut network("resnet18"), &config(1), Some(&witness.checkpoints[0]));
+    assert!(resnet.contains("it is of squeezenet1_1 with 3 classes, the run of resnet18"), "{resnet}");
+
+    let small = Dataset::new(3, 64, striped(3, 37, 1), striped(3, 37, 2)).unwrap_err();
+    assert_eq!(small.to_string(), "the train part has pictures of 37 pixels, the image size is 64");
+    let few = Dataset::new(2, 32, striped(3, 37, 1), striped(3, 37, 2)).unwrap_err();
+    assert_eq!(few.to_string(), "the train part has a picture of class 2, there are 2 classes");
+}
+
+#[test]
+fn a_loss_out_of_range_is_an_error_that_names_the_step() {
+    let config = TrainConfig { learning_rate: 10.0, momentum: 0.99, warmup_epochs: 0.0, ..config(30) };
+    let error = train(&mut network("squeezenet1_1"), &dataset(96, 9), &config, None, &mut Witness::default());
+    assert!(matches!(error, Err(TrainError::Diverged { .. })), "{error:?}");
+}

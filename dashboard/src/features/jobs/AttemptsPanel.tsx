@@ -18,7 +18,7 @@ export function AttemptsPanel({ job }: { job: Job }) {
   const status = useLive(
     `/v1/jobs/${job.id}/events`,
     (type, event) => event !== null && setAttempts((known) => withEvent(known, type, event)),
-    { after: "0", endsAfter: (type) => type === "succeeded" || type === "cancelled" || type === "deleted" },
+    (type) => type === "succeeded" || type === "failed" || type === "cancelled" || type === "deleted",
   );
   if (attempts.length === 0 && status === "connecting") return <Loading rows={3} />;
   if (attempts.length === 0) {

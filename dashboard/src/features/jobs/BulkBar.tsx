@@ -4,9 +4,10 @@ import { IconHandStop, IconRotateClockwise2, IconTrash, IconX } from "@tabler/ic
 import { useState } from "react";
 import type { Job, JobAction } from "~/api/types";
 import { counted } from "~/format/number";
+import { useMay } from "~/features/session/useMay";
 import { Confirm } from "~/ui/Confirm";
 import classes from "./BulkBar.module.css";
-import { type JobSearch, wire } from "./filter";
+import type { JobSearch } from "./filter";
 import { useBulkAction } from "./queries";
 import { allows } from "./states";
 import type { Selection } from "./useSelection";
@@ -16,6 +17,8 @@ const ACTIONS: { action: JobAction; label: string; icon: typeof IconTrash }[] = 
   { action: "retry", label: "Retry", icon: IconRotateClockwise2 },
   { action: "delete", label: "Delete", icon: IconTrash },
 ];
+
+const DONE: Record<JobAction, string> = { cancel: "Cancelled", retry: "Sent back", delete: "Deleted" };
 
 interface Props {
   jobs: Job[];
@@ -29,15 +32,16 @@ export function BulkBar({ jobs, selection, filter, more }: Props) {
   const [asked, setAsked] = useState<JobAction | null>(null);
   const [matching, setMatching] = useState(false);
   const bulk = useBulkAction();
+  const manage = useMay("manage");
   const picked = jobs.filter((job) => selection.has(job.id));
   const everything = matching && selection.all;
   const what = everything ? "all matching jobs" : counted(picked.length, "job");
 
   function run(action: JobAction) {
-    const target = everything ? { filter: wire(filter, Date.now()) } : { ids: picked.filter((job) => allows(job.state, action)).map((job) => job.id) };
-    bulk.mutate({ action, ...target }, {
-      onSuccess: () => {
-        notifications.show({ color: "teal", message: `Asked to ${action} ${what}.` });
+    const target = everything ? { matching: filter } : { ids: picked.filter((job) => allows(job.state, action)).map((job) => job.id) };
+    bulk.mutate({ action, target }, {
+      onSuccess: ({ affected }) => {
+        notifications.show({ color: "teal", message: `${DONE[action]} ${counted(affected, "job")}.` });
         selection.clear();
         setMatching(false);
       },
@@ -67,7 +71,7 @@ export function BulkBar({ jobs, selection, filter, more }: Props) {
                     variant={action === "delete" ? "light" : "default"}
                     color={action === "delete" ? "red" : undefined}
                     leftSection={<Icon size={15} />}
-                    disabled={able === 0}
+                    disabled={able === 0 || (action === "delete" && !manage)}
                     onClick={() => (action === "retry" && !everything ? run(action) : setAsked(action))}
                   >
                     {label}{!everything && able > 0 && able < picked.length ? ` ${able}` : ""}

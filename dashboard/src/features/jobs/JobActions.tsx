@@ -21,7 +21,8 @@ export function JobActions({ job }: { job: Job }) {
   const [asking, setAsking] = useState(false);
   const navigate = useNavigate();
   const act = useJobAction(job.id);
-  const allowed = useMay("submit");
+  const submit = useMay("submit");
+  const manage = useMay("manage");
 
   function run(action: JobAction) {
     act.mutate(action, {
@@ -34,7 +35,7 @@ export function JobActions({ job }: { job: Job }) {
     });
   }
 
-  const able = (action: JobAction) => allowed && allows(job.state, action) && !act.isPending;
+  const able = (action: JobAction) => (action === "delete" ? manage : submit) && allows(job.state, action) && !act.isPending;
   const doing = (action: JobAction) => act.isPending && act.variables === action;
   return (
     <Group gap="xs">

@@ -9,13 +9,14 @@ import { AnchorLink } from "~/ui/links";
 import { PageHeader } from "~/ui/PageHeader";
 import { Panel } from "~/ui/Panel";
 import { AttemptsPanel } from "./AttemptsPanel";
+import classes from "./JobDetail.module.css";
 import { ItemsPanel } from "./ItemsPanel";
 import { JobActions } from "./JobActions";
 import { JobFacts } from "./JobFacts";
 import { KindIcon } from "./JobTitle";
+import { JsonPanel } from "./JsonPanel";
 import { kindOf, summaryOf } from "./kinds";
 import { LogsPanel } from "./LogsPanel";
-import { ParamsPanel } from "./ParamsPanel";
 import { ProgressPanel } from "./ProgressPanel";
 import { jobById } from "./queries";
 import { ResultPanel } from "./ResultPanel";
@@ -54,6 +55,7 @@ export function JobDetail({ id, tab, onTab }: Props) {
 function Shown({ job, tab, onTab }: { job: Job; tab: JobTab; onTab: (tab: JobTab) => void }) {
   const { title, detail } = summaryOf(job);
   const failed = job.progress?.failed ?? 0;
+  const readsPictures = job.kind !== "search" && job.kind !== "noop";
   return (
     <>
       <PageHeader
@@ -73,16 +75,16 @@ function Shown({ job, tab, onTab }: { job: Job; tab: JobTab; onTab: (tab: JobTab
         actions={<JobActions job={job} />}
       />
       <Tabs value={tab} onChange={(value) => onTab((value ?? "overview") as JobTab)} keepMounted={false}>
-        <Tabs.List mb="md">
+        <Tabs.List mb="md" className={classes.tabs}>
           <Tabs.Tab value="overview">Overview</Tabs.Tab>
           <Tabs.Tab value="logs">Logs</Tabs.Tab>
-          <Tabs.Tab value="pictures" rightSection={failed > 0 ? <Text span size="xs" c="red" fw={600}>{failed}</Text> : undefined}>Failed pictures</Tabs.Tab>
+          {readsPictures && <Tabs.Tab value="pictures" rightSection={failed > 0 ? <Text span size="xs" c="red" fw={600}>{failed}</Text> : undefined}>Failed pictures</Tabs.Tab>}
           <Tabs.Tab value="attempts">Attempts</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="overview"><Overview job={job} /></Tabs.Panel>
         <Tabs.Panel value="logs"><Panel><LogsPanel id={job.id} running={!isFinal(job.state)} /></Panel></Tabs.Panel>
         <Tabs.Panel value="pictures"><Panel><ItemsPanel id={job.id} /></Panel></Tabs.Panel>
-        <Tabs.Panel value="attempts"><Panel><AttemptsPanel job={job} /></Panel></Tabs.Panel>
+        <Tabs.Panel value="attempts"><Panel><AttemptsPanel key={String(isFinal(job.state))} job={job} /></Panel></Tabs.Panel>
       </Tabs>
     </>
   );
@@ -112,7 +114,7 @@ function Overview({ job }: { job: Job }) {
       <Grid.Col span={{ base: 12, lg: 4 }}>
         <Stack gap="md">
           <JobFacts job={job} />
-          <ParamsPanel title="Parameters" value={job.params} />
+          <JsonPanel title="Parameters" value={job.params} />
         </Stack>
       </Grid.Col>
     </Grid>

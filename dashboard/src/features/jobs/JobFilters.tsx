@@ -1,7 +1,7 @@
 import { ActionIcon, Button, Group, Select, TextInput, Tooltip } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { IconTag, IconX } from "@tabler/icons-react";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { Key } from "~/ui/Key";
 import { activeFilters, type JobSearch, PERIODS, type Period } from "./filter";
 import classes from "./JobFilters.module.css";
@@ -9,6 +9,9 @@ import { KIND_NAMES, kindOf } from "./kinds";
 
 const QUEUES = ["train", "index", "search", "maintenance"];
 const PERIOD_CHOICES = Object.entries(PERIODS).map(([value, label]) => ({ value, label }));
+
+/** As the API takes it: a name, a colon, a value. */
+const LABEL = /^[^:]+:./;
 
 interface Props {
   search: JobSearch;
@@ -54,27 +57,39 @@ export function JobFilters({ search, onChange, onClear }: Props) {
 
 function LabelFilter({ value, onChange }: { value: string; onChange: (value: string) => void }) {
   const [typed, setTyped] = useState(value);
-  const settle = useDebouncedCallback(onChange, 350);
-  useEffect(() => setTyped(value), [value]);
-  const complete = typed === "" || /^[^=]+=./.test(typed);
+  const [seen, setSeen] = useState(value);
+  const [sent, setSent] = useState(value);
+  const settle = useDebouncedCallback((next: string) => {
+    setSent(next);
+    onChange(next);
+  }, 350);
+  if (value !== seen) {
+    // The URL changed. When that was not by this field, the field follows.
+    setSeen(value);
+    if (value !== sent) setTyped(value);
+  }
+  const complete = typed === "" || LABEL.test(typed);
   return (
     <TextInput
       aria-label="Label"
       className={classes.label}
-      placeholder="Label, as team=vision"
+      placeholder="Label, as team:vision"
       data-filter-focus
       leftSection={<IconTag size={15} />}
-      rightSection={typed === "" ? <Key>/</Key> : (
+      rightSection={typed === "" ? <span className={classes.hint}><Key>/</Key></span> : (
         <Tooltip label="Clear the label">
-          <ActionIcon size="sm" aria-label="Clear the label" onClick={() => onChange("")}><IconX size={14} /></ActionIcon>
+          <ActionIcon size="sm" aria-label="Clear the label" onClick={() => {
+            setTyped("");
+            onChange("");
+          }}><IconX size={14} /></ActionIcon>
         </Tooltip>
       )}
-      error={!complete && typed.includes("=") ? true : undefined}
+      error={!complete && typed.includes(":") ? true : undefined}
       value={typed}
       onChange={(event) => {
         const next = event.currentTarget.value;
         setTyped(next);
-        if (next === "" || /^[^=]+=./.test(next)) settle(next);
+        if (next === "" || LABEL.test(next)) settle(next);
       }}
     />
   );

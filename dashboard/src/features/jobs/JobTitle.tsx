@@ -28,7 +28,7 @@ export function JobTitle({ job }: { job: Job }) {
             {kindOf(job.kind).label} <span className={classes.subject}>{title}</span>
           </Link>
           {labels.slice(0, 2).map(([name, value]) => (
-            <Badge key={name} size="xs" variant="outline" color="gray" fw={500} className={classes.label}>{name}={value}</Badge>
+            <Badge key={name} size="xs" variant="outline" color="gray" fw={500} className={classes.label}>{name}:{value}</Badge>
           ))}
           {labels.length > 2 && <Text size="xs" c="dimmed">+{labels.length - 2}</Text>}
         </Group>

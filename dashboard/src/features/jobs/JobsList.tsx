@@ -1,5 +1,5 @@
-import { Box, Button, Center, Text } from "@mantine/core";
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { Anchor, Box, Button, Center, Text } from "@mantine/core";
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { IconStack2 } from "@tabler/icons-react";
 import { useCallback, useMemo, useState } from "react";
@@ -11,6 +11,7 @@ import { BulkBar } from "./BulkBar";
 import { activeFilters, type JobSearch } from "./filter";
 import { JobFilters } from "./JobFilters";
 import { JobTable } from "./JobTable";
+import { MOST_LIVE_PAGES } from "./live";
 import { jobCounts, jobList } from "./queries";
 import { Shortcuts } from "./Shortcuts";
 import { StateTabs } from "./StateTabs";
@@ -25,7 +26,8 @@ interface Props {
 /** All jobs, newest first, filtered by the URL and kept current by events. */
 export function JobsList({ search, onSearch }: Props) {
   const navigate = useNavigate();
-  const manage = useMay("submit");
+  const client = useQueryClient();
+  const submit = useMay("submit");
   const counts = useQuery(jobCounts);
   const [picked, setPicked] = useState<Picked>(new Set());
   // Rows hold still while some are picked: no fetch moves them, though events still change them in place.
@@ -56,6 +58,12 @@ export function JobsList({ search, onSearch }: Props) {
         {list.isSuccess && jobs.length === 0 && <NoJobs filtered={filtered} onClear={() => onSearch({})} />}
         {jobs.length > 0 && <JobTable jobs={jobs} selection={selection} stale={list.isPlaceholderData} onOpen={open} />}
       </Panel>
+      {(list.data?.pages.length ?? 0) > MOST_LIVE_PAGES && (
+        <Text size="sm" c="dimmed" ta="center" mt="sm">
+          So many are shown that new ones are not added by themselves.{" "}
+          <Anchor component="button" size="sm" onClick={() => void client.resetQueries({ queryKey: jobList(search).queryKey })}>Show the newest</Anchor>
+        </Text>
+      )}
       {jobs.length > 0 && (
         <Center mt="md" pb={selection.some ? 72 : 0}>
           {list.hasNextPage ? (
@@ -63,7 +71,7 @@ export function JobsList({ search, onSearch }: Props) {
           ) : <Text size="sm" c="dimmed">These are all of them</Text>}
         </Center>
       )}
-      {manage && <BulkBar jobs={jobs} selection={selection} filter={search} more={list.hasNextPage} />}
+      {submit && <BulkBar jobs={jobs} selection={selection} filter={search} more={list.hasNextPage} />}
     </>
   );
 }

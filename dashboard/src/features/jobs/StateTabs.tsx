@@ -42,7 +42,11 @@ interface TabProps {
 
 function Tab({ label, color, amount, active, onClick }: TabProps) {
   return (
-    <UnstyledButton className={classes.tab} data-active={active || undefined} aria-pressed={active} onClick={onClick}>
+    <UnstyledButton
+      ref={(tab) => {
+        if (active) tab?.scrollIntoView({ block: "nearest", inline: "nearest" });
+      }}
+      className={classes.tab} data-active={active || undefined} aria-pressed={active} onClick={onClick}>
       {color !== undefined && (
         <span className={classes.dot} style={{ background: `var(--mantine-color-${color}-${color === "gray" ? 5 : 6})` }} />
       )}

@@ -14,7 +14,7 @@ export function Timeline({ job }: { job: Job }) {
       {timeline(job, now).map((step, index) => (
         <li key={step.label} className={classes.step} data-come={step.at !== null || undefined}>
           {index > 0 && (
-            <div className={classes.between} data-running={step.before?.running || undefined}>
+            <div className={classes.between} data-running={step.before?.running === true ? "" : undefined}>
               <Text size="xs" c={step.before?.running ? undefined : "dimmed"} fw={step.before?.running ? 600 : 400} className="tabular">
                 {step.before !== null && `${step.before.label} ${duration(step.before.ms)}`}
               </Text>

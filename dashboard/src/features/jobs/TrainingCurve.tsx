@@ -1,11 +1,11 @@
 import { LineChart } from "@mantine/charts";
-import { SegmentedControl } from "@mantine/core";
+import { Box, SegmentedControl } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { IconChartLine } from "@tabler/icons-react";
 import { useState } from "react";
 import type { EpochMetrics } from "~/api/types";
 import { percent, significant } from "~/format/number";
-import { Empty, Failure } from "~/ui/Blank";
+import { Empty, Failure, Loading } from "~/ui/Blank";
 import { Figures } from "~/ui/Figures";
 import { Panel } from "~/ui/Panel";
 import { trainingMetrics } from "./queries";
@@ -44,6 +44,7 @@ export function TrainingCurve({ id, running }: { id: string; running: boolean })
       actions={<SegmentedControl size="xs" aria-label="Curve" data={choices} value={view} onChange={(value) => setView(value as View)} />}
     >
       {metrics.isError && <Failure error={metrics.error} onRetry={() => void metrics.refetch()} />}
+      {metrics.isPending && <Loading rows={6} />}
       {metrics.data?.length === 0 && (
         <Empty icon={<IconChartLine size={22} />} title={running ? "The first epoch is on its way" : "No epoch was finished"} />
       )}
@@ -59,9 +60,9 @@ export function TrainingCurve({ id, running }: { id: string; running: boolean })
             strokeWidth={2}
             withDots={metrics.data.length < 3}
             withLegend={shown.series.length > 1}
-            legendProps={{ verticalAlign: "bottom", height: 32 }}
+            legendProps={{ verticalAlign: "bottom", height: 32, itemSorter: null }}
             yAxisProps={{ width: 52, domain: ["auto", "auto"] }}
-            gridAxis="y"
+            gridAxis="x"
             tickLine="none"
             connectNulls
             lineChartProps={{ accessibilityLayer: true }}
@@ -78,14 +79,16 @@ function Latest({ rows }: { rows: EpochMetrics[] }) {
   if (last === undefined) return null;
   const best = rows.reduce((top, row) => ((row.validation_accuracy ?? 0) > (top.validation_accuracy ?? 0) ? row : top));
   return (
-    <Figures
-      figures={[
-        { label: "Epoch", value: last.epoch },
-        { label: "Validation accuracy", value: percent(last.validation_accuracy) },
-        { label: "Best so far", value: percent(best.validation_accuracy), hint: `epoch ${best.epoch}` },
-        { label: "Loss", value: significant(last.loss) },
-        { label: "Speed", value: `${significant(last.images_per_second)}/s` },
-      ]}
-    />
+    <Box mt="lg">
+      <Figures
+        figures={[
+          { label: "Epoch", value: last.epoch },
+          { label: "Validation accuracy", value: percent(last.validation_accuracy) },
+          { label: "Best so far", value: percent(best.validation_accuracy), hint: `epoch ${best.epoch}` },
+          { label: "Loss", value: significant(last.loss) },
+          { label: "Speed", value: `${significant(last.images_per_second)}/s` },
+        ]}
+      />
+    </Box>
   );
 }

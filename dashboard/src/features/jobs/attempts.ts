@@ -19,7 +19,9 @@ export function withEvent(attempts: Attempt[], type: EventType, event: JobEvent)
     return [...attempts, { number: event.attempt, startedAt: event.at, endedAt: null, end: null, error: null }];
   }
   const last = attempts.at(-1);
-  if (last === undefined || last.endedAt !== null || !ends(type, event.state)) return attempts;
+  if (last?.endedAt !== null || !ends(type, event.state)) return attempts;
+  // A stream that is opened anew tells the past again.
+  if (Date.parse(event.at) < Date.parse(last.startedAt)) return attempts;
   return [...attempts.slice(0, -1), { ...last, endedAt: event.at, end: event.state, error: event.error }];
 }
 

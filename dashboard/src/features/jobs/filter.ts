@@ -23,7 +23,7 @@ export function jobSearch(raw: Record<string, unknown>): JobSearch {
     kind: word(raw.kind),
     queue: word(raw.queue),
     label: word(raw.label),
-    since: typeof raw.since === "string" && raw.since in PERIODS ? (raw.since as Period) : undefined,
+    since: typeof raw.since === "string" && Object.hasOwn(PERIODS, raw.since) ? (raw.since as Period) : undefined,
   };
 }
 

@@ -24,7 +24,8 @@ const KINDS: Record<string, Kind> = {
 export const KIND_NAMES = Object.keys(KINDS);
 
 export function kindOf(name: string): Kind {
-  return KINDS[name] ?? { label: name, icon: IconBox, color: "gray" };
+  const known = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
+  return known ?? { label: name, icon: IconBox, color: "gray" };
 }
 
 /** What the job is about, e.g. the model it trains, and a second line with the rest. */
@@ -43,7 +44,7 @@ export function summaryOf(job: Pick<Job, "kind" | "params">): { title: string; d
     case "rebuild":
       return { title: text(params.index) ?? "index", detail: join(["with", text(params.model)], " ") };
     case "validate":
-      return { title: from === "" ? "dataset" : from, detail: "" };
+      return { title: from === "" ? "dataset" : from, detail: "labelled pictures" };
     default:
       return { title: kindOf(job.kind).label, detail: "" };
   }

@@ -1,23 +1,30 @@
 // Carries job events into what is on screen: the fields an event holds are written into cached jobs at
 // once; what it does not hold is fetched again, at most once a second whatever the rate of events.
-import type { QueryClient, QueryKey } from "@tanstack/react-query";
+import type { Query, QueryClient, QueryKey } from "@tanstack/react-query";
 import type { Job, JobEvent } from "~/api/types";
 import type { EventType } from "~/live/stream";
 import { jobKeys, type JobPages } from "./queries";
+import { record, text } from "./read";
 import { isFinal } from "./states";
 
 const FLUSH_MS = 1_000;
+/** A list of more pages than this is not fetched again by itself: that would be as many requests a second. */
+export const MOST_LIVE_PAGES = 3;
 
 /** The job as it is after `event`. Events come in order, and never change what they do not hold. */
 export function advanced(job: Job, type: EventType, event: JobEvent): Job {
   if (job.id !== event.job_id) return job;
+  const more = record(event.data);
+  const changed = type !== "progress" && type !== "metrics";
   return {
     ...job,
     state: event.state,
+    state_reason: changed ? text(more.state_reason) : job.state_reason,
+    next_attempt_at: changed ? text(more.next_attempt_at) : job.next_attempt_at,
     attempt: event.attempt,
     progress: event.progress ?? job.progress,
     error: event.error ?? (isFinal(event.state) ? job.error : null),
-    started_at: type === "started" ? event.at : job.started_at,
+    started_at: type === "started" ? (job.started_at ?? event.at) : job.started_at,
     finished_at: isFinal(event.state) ? (job.finished_at ?? event.at) : null,
   };
 }
@@ -33,7 +40,7 @@ export function liveJobs(client: QueryClient) {
       timer = undefined;
       const due = [...stale.values()];
       stale.clear();
-      for (const queryKey of due) void client.invalidateQueries({ queryKey }, { cancelRefetch: false });
+      for (const queryKey of due) void client.invalidateQueries({ queryKey, predicate: isAffordable }, { cancelRefetch: false });
     }, FLUSH_MS);
   }
 
@@ -46,11 +53,24 @@ export function liveJobs(client: QueryClient) {
       patch(client, type, event);
       if (type !== "progress") {
         refetch(jobKeys.lists, jobKeys.counts, ["queues"], jobKeys.one(event.job_id), jobKeys.logs(event.job_id));
+        refetch(...made(type, event.kind));
       }
     }
   }
 
   return { receive, refetch };
+}
+
+function isAffordable({ state: { data } }: Query): boolean {
+  const pages = typeof data === "object" && data !== null && "pages" in data ? data.pages : [];
+  return !Array.isArray(pages) || pages.length <= MOST_LIVE_PAGES;
+}
+
+/** What a job that succeeded has changed beside itself. */
+function made(type: EventType, kind: string): QueryKey[] {
+  if (type !== "succeeded") return [];
+  if (kind === "train") return [["models"]];
+  return kind === "index" || kind === "rebuild" ? [["indexes"]] : [];
 }
 
 function patch(client: QueryClient, type: EventType, event: JobEvent): void {

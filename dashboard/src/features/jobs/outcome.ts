@@ -6,7 +6,7 @@ import { evaluateResult, indexResult, searchResult, trainResult } from "./read";
 
 /** Share done, 0 to 1; null when the total is not known. */
 export function share(progress: Progress | null): number | null {
-  if (progress === null || progress.total === null || progress.total === 0) return null;
+  if (!progress?.total) return null;
   return Math.min(1, progress.done / progress.total);
 }
 
@@ -18,7 +18,8 @@ export function amount(progress: Progress): string {
 
 /** `3 m 05 s left`; nothing until it can be told. */
 export function remaining(progress: Progress | null): string | null {
-  return progress?.eta_seconds == null ? null : `${duration(Math.max(1_000, progress.eta_seconds * 1_000))} left`;
+  const seconds = progress?.eta_seconds ?? null;
+  return seconds === null ? null : `${duration(Math.max(1_000, seconds * 1_000))} left`;
 }
 
 /** What a job that does not run waits for, or how it ended. */

@@ -2,8 +2,8 @@
 import {
   type InfiniteData, infiniteQueryOptions, keepPreviousData, queryOptions, useMutation, useQueryClient,
 } from "@tanstack/react-query";
-import { api, take, takeAll } from "~/api/client";
-import type { BulkRequest } from "~/api/paths";
+import { ApiError, api, take, takeAll } from "~/api/client";
+import type { Submissions } from "~/api/paths";
 import type { Job, JobAction, Page } from "~/api/types";
 import { type JobSearch, wire } from "./filter";
 import { isFinal } from "./states";
@@ -18,6 +18,9 @@ export const jobKeys = {
   items: (id: string) => ["jobs", "items", id] as const,
   metrics: (id: string) => ["jobs", "metrics", id] as const,
 };
+
+/** A kind of job and its request. */
+export type Submission = { [Kind in keyof Submissions]: { kind: Kind; body: Submissions[Kind] } }[keyof Submissions];
 
 export type JobPages = InfiniteData<Page<Job>, string | undefined>;
 
@@ -64,6 +67,13 @@ export function failedItems(id: string) {
   });
 }
 
+/** The job's failed pictures as one CSV file. */
+export async function failedItemsFile(id: string): Promise<Blob> {
+  const response = await fetch(`/v1/jobs/${encodeURIComponent(id)}/items`, { headers: { Accept: "text/csv" } });
+  if (!response.ok) throw new ApiError("The list could not be downloaded.", response.status, "download_failed");
+  return response.blob();
+}
+
 export function trainingMetrics(id: string) {
   return queryOptions({
     queryKey: jobKeys.metrics(id),
@@ -80,6 +90,27 @@ export function jobToItsEnd(id: string) {
       take(api.GET("/v1/jobs/{id}", { params: { path: { id }, header: { Prefer: "wait=30" } }, signal })),
     refetchInterval: (query) => (query.state.data !== undefined && isFinal(query.state.data.state) ? false : 500),
     staleTime: Infinity,
+  });
+}
+
+/** Asks for a job. The key makes a second click the same request. */
+export function useSubmit() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ submission, key }: { submission: Submission; key: string }) => {
+      const params = { header: { "Idempotency-Key": key } };
+      switch (submission.kind) {
+        case "train":
+          return take(api.POST("/v1/jobs/train", { params, body: submission.body }));
+        case "index":
+          return take(api.POST("/v1/jobs/index", { params, body: submission.body }));
+        case "evaluate":
+          return take(api.POST("/v1/jobs/evaluate", { params, body: submission.body }));
+        case "rebuild":
+          return take(api.POST("/v1/jobs/rebuild", { params, body: submission.body }));
+      }
+    },
+    onSuccess: () => client.invalidateQueries({ queryKey: jobKeys.all }),
   });
 }
 
@@ -100,11 +131,16 @@ export function useJobAction(id: string) {
   });
 }
 
+export type BulkTarget = { ids: string[] } | { matching: JobSearch };
+
 /** One action on many jobs: those named, or all that a filter matches. */
 export function useBulkAction() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (body: BulkRequest) => take(api.POST("/v1/jobs/bulk", { body })),
+    mutationFn: ({ action, target }: { action: JobAction; target: BulkTarget }) => {
+      const body = "ids" in target ? { action, ids: target.ids } : { action, filter: wire(target.matching, Date.now()) };
+      return take(api.POST("/v1/jobs/bulk", { body }));
+    },
     onSuccess: () => client.invalidateQueries({ queryKey: jobKeys.all }),
   });
 }

@@ -32,7 +32,7 @@ export const STATE_ORDER: JobState[] = [
 ];
 
 export function isJobState(value: unknown): value is JobState {
-  return typeof value === "string" && value in STATES;
+  return typeof value === "string" && Object.hasOwn(STATES, value);
 }
 
 export function isFinal(state: JobState): boolean {

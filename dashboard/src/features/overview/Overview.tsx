@@ -16,7 +16,7 @@ interface Props {
 export function Overview({ range, onRange }: Props) {
   const { ms } = RANGES[range];
   return (
-    <Stack gap="md">
+    <>
       <PageHeader
         title="Overview"
         actions={
@@ -29,14 +29,16 @@ export function Overview({ range, onRange }: Props) {
           />
         }
       />
-      <StateCounters />
-      <QueueCharts windowMs={ms} />
-      <Grid gap="md">
-        <Grid.Col span={{ base: 12, lg: 8 }}><QueuesPanel /></Grid.Col>
-        <Grid.Col span={{ base: 12, lg: 4 }}><RecentFailures /></Grid.Col>
-      </Grid>
-      <Title order={2} mt={6}>Workers</Title>
-      <WorkersPanel windowMs={ms} />
-    </Stack>
+      <Stack gap="md">
+        <StateCounters />
+        <QueueCharts windowMs={ms} />
+        <Grid gap="md">
+          <Grid.Col span={{ base: 12, lg: 8 }}><QueuesPanel /></Grid.Col>
+          <Grid.Col span={{ base: 12, lg: 4 }}><RecentFailures /></Grid.Col>
+        </Grid>
+        <Title order={2} mt={6}>Workers</Title>
+        <WorkersPanel windowMs={ms} />
+      </Stack>
+    </>
   );
 }

@@ -8,5 +8,5 @@ export const RANGES = {
 export type Range = keyof typeof RANGES;
 
 export function isRange(value: unknown): value is Range {
-  return typeof value === "string" && value in RANGES;
+  return typeof value === "string" && Object.hasOwn(RANGES, value);
 }

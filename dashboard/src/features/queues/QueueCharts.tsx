@@ -42,7 +42,7 @@ export function QueueCharts({ windowMs }: { windowMs: number }) {
       </Panel>
       <Panel title="Finished jobs" hint={last ? `${significant(last.succeeded)} a minute now` : "per minute"}>
         {samples.isPending ? <Skeleton height={230} /> : (
-          <TimeChart {...range} data={rows.ends} series={END_SERIES} format={(value) => `${significant(value)}/min`} height={230} label="Finished jobs per minute over time" />
+          <TimeChart {...range} data={rows.ends} series={END_SERIES} format={(value) => `${significant(value)}/min`} tick={count} height={230} label="Finished jobs per minute over time" />
         )}
       </Panel>
     </SimpleGrid>

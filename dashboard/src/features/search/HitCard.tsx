@@ -1,7 +1,6 @@
 import { ActionIcon, Group, Text, Tooltip, UnstyledButton } from "@mantine/core";
 import { IconPhotoSearch } from "@tabler/icons-react";
 import type { SearchHit } from "~/api/types";
-import { significant } from "~/format/number";
 import { Thumb } from "~/ui/Thumb";
 import classes from "./HitCard.module.css";
 
@@ -33,7 +32,7 @@ export function HitCard({ hit, onOpen, onSearch }: Props) {
       </Group>
       <Group justify="space-between" gap={8} wrap="nowrap">
         <Text size="xs" c="dimmed" truncate title={hit.uri} className={classes.uri}>{fileName(hit.uri)}</Text>
-        <Text size="xs" c="dimmed" className="tabular" style={{ whiteSpace: "nowrap" }} title="Distance">{significant(hit.distance)} away</Text>
+        <Text size="xs" c="dimmed" className="tabular" style={{ whiteSpace: "nowrap" }} title="Distance">{hit.distance.toFixed(3)} away</Text>
       </Group>
     </li>
   );

@@ -113,6 +113,7 @@ function Options({ params, onParams }: Pick<Props, "params" | "onParams">) {
           onChangeEnd={(min) => onParams({ min: min > 0 ? min : undefined })}
           marks={[{ value: 0, label: "any" }, { value: 0.5, label: "0.5" }, { value: 1, label: "same" }]}
           mb={18}
+          mx={8}
         />
       </div>
     </>

@@ -1,6 +1,7 @@
 import { Alert, Group, SimpleGrid, Skeleton, Stack, Text } from "@mantine/core";
 import { IconAlertTriangle, IconPhotoQuestion, IconPhotoSearch } from "@tabler/icons-react";
 import { useState } from "react";
+import { ApiError } from "~/api/client";
 import type { Job, SearchResult } from "~/api/types";
 import { isFinal } from "~/features/jobs/states";
 import { searchResult } from "~/features/jobs/read";
@@ -24,7 +25,12 @@ interface Props {
 /** The answer to a search, or what stands in its place. */
 export function Results({ job, loading, error, index, onEntry }: Props) {
   const waiting = loading || (job !== undefined && !isFinal(job.state));
-  if (error !== null && !loading) return <Refusal title="The search could not be made" detail={error.message} />;
+  if (error !== null && !loading) {
+    const gone = error instanceof ApiError && error.status === 404 && job === undefined;
+    return gone
+      ? <Panel><Empty icon={<IconPhotoQuestion size={22} />} title="This search is kept no longer">Ask again with its picture.</Empty></Panel>
+      : <Refusal title="The search could not be made" detail={error.message} />;
+  }
   if (waiting) return <Waiting job={loading ? undefined : job} />;
   if (job === undefined) {
     return (

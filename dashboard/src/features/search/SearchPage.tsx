@@ -1,7 +1,7 @@
-import { Grid } from "@mantine/core";
+import { Box, Grid } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useEffectEvent, useState } from "react";
+import { useEffect, useEffectEvent, useRef, useState } from "react";
 import { indexList } from "~/features/indexes/queries";
 import { jobToItsEnd } from "~/features/jobs/queries";
 import { record, text } from "~/features/jobs/read";
@@ -11,6 +11,7 @@ import { previewOf, rememberPreview } from "./previews";
 import { entryPicture, type Question, useAsk } from "./queries";
 import { QueryPanel } from "./QueryPanel";
 import { Results } from "./Results";
+import classes from "./SearchPage.module.css";
 
 interface Props {
   params: SearchParams;
@@ -67,25 +68,39 @@ export function SearchPage({ params, onParams }: Props) {
   });
   useEffect(() => askForEntry(), [params.entry, params.job, index]);
 
+  // A refusal belongs to what was asked then, not to the answer that is shown next.
+  const forget = useEffectEvent(() => {
+    if (ask.isError) ask.reset();
+  });
+  useEffect(() => forget(), [params.job]);
+
+  // Where the answer is below the question, it comes into view by itself.
+  const answer = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (ask.isSuccess && window.matchMedia("(max-width: 62em)").matches) answer.current?.scrollIntoView({ behavior: "smooth" });
+  }, [ask.isSuccess, ask.data]);
+
   return (
     <>
       <PageHeader title="Search" below="Find look-alikes of any picture." />
       <Grid gap="md">
         <Grid.Col span={{ base: 12, md: 4, xl: 3 }}>
-          <QueryPanel
-            indexes={indexes}
-            index={index}
-            params={params}
-            preview={preview}
-            ready={entry !== undefined || file !== undefined}
-            busy={ask.isPending}
-            onParams={(change) => onParams({ ...params, ...change }, true)}
-            onPicture={take}
-            onRefused={(reason) => notifications.show({ color: "red", message: reason })}
-            onSearch={again}
-          />
+          <Box className={classes.query}>
+            <QueryPanel
+              indexes={indexes}
+              index={index}
+              params={params}
+              preview={preview}
+              ready={entry !== undefined || file !== undefined}
+              busy={ask.isPending}
+              onParams={(change) => onParams({ ...params, ...change }, true)}
+              onPicture={take}
+              onRefused={(reason) => notifications.show({ color: "red", message: reason })}
+              onSearch={again}
+            />
+          </Box>
         </Grid.Col>
-        <Grid.Col span={{ base: 12, md: 8, xl: 9 }}>
+        <Grid.Col ref={answer} span={{ base: 12, md: 8, xl: 9 }} style={{ scrollMarginTop: 64 }}>
           <Results
             job={answered.data}
             loading={ask.isPending || (params.job !== undefined && answered.isPending)}

@@ -1,6 +1,6 @@
 import { Anchor, Box, Button, Code, Group, Paper, PasswordInput, Stack, Text, Title } from "@mantine/core";
 import { IconKey } from "@tabler/icons-react";
-import { type FormEvent, useState } from "react";
+import { type SyntheticEvent, useState } from "react";
 import { ApiError } from "~/api/client";
 import { Logo } from "~/ui/Logo";
 import { SchemeSwitch } from "~/ui/SchemeSwitch";
@@ -12,7 +12,7 @@ export function SignIn() {
   const [key, setKey] = useState("");
   const signIn = useSignIn();
 
-  function submit(event: FormEvent) {
+  function submit(event: SyntheticEvent) {
     event.preventDefault();
     if (key.trim() !== "") signIn.mutate(key.trim());
   }
@@ -53,7 +53,7 @@ export function SignIn() {
           </Stack>
         </Paper>
         <Text size="sm" c="dimmed" ta="center">
-          The first key is in <Code>admin.key</Code> of the data folder. <Anchor href="/docs" size="sm">API reference</Anchor>
+          The first key is in <Code>admin.key</Code> of the data folder. <Anchor href="/docs/" size="sm">API reference</Anchor>
         </Text>
         <Box w={150} mx="auto"><SchemeSwitch /></Box>
       </Stack>

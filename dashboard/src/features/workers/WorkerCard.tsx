@@ -13,11 +13,12 @@ import { workerSamples } from "./queries";
 import { deviceUse } from "./series";
 import classes from "./WorkerCard.module.css";
 
-const STATE_COLORS: Record<string, string> = { ready: "teal", starting: "brand", draining: "yellow", lost: "red" };
+const STATE_COLORS: Record<string, string> = { ready: "teal", starting: "brand", draining: "yellow", stopped: "gray", lost: "red" };
 const STATE_HINTS: Record<string, string> = {
   ready: "Takes jobs",
   starting: "Warming up its device",
   draining: "Finishes what it has and stops",
+  stopped: "Has stopped",
   lost: "Has not been heard of; its jobs go to others",
 };
 
@@ -66,11 +67,11 @@ export function WorkerCard({ worker, windowMs }: { worker: Worker; windowMs: num
 
 function Reading({ label, value, of }: { label: string; value: string; of?: string | undefined }) {
   return (
-    <Group gap={6} align="baseline" mb={6} wrap="nowrap">
-      <Text fz={20} fw={640} lts="-0.02em" className="tabular" style={{ whiteSpace: "nowrap" }}>{value}</Text>
-      {of !== undefined && <Text size="xs" c="dimmed" className="tabular" style={{ whiteSpace: "nowrap" }}>of {of}</Text>}
-      <Text size="xs" c="dimmed" ml="auto">{label}</Text>
-    </Group>
+    <div className={classes.reading}>
+      <Text size="xs" c="dimmed" component="span">{label}</Text>
+      <Text component="span" fz={20} fw={640} lts="-0.02em" className="tabular">{value}</Text>
+      {of !== undefined && <Text component="span" size="xs" c="dimmed" className="tabular">of {of}</Text>}
+    </div>
   );
 }
 

@@ -1,6 +1,7 @@
-import { SimpleGrid } from "@mantine/core";
+import { SimpleGrid, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { IconServerOff } from "@tabler/icons-react";
+import { counted } from "~/format/number";
 import { Empty, Failure, Loading } from "~/ui/Blank";
 import { Panel } from "~/ui/Panel";
 import { workerList } from "./queries";
@@ -16,7 +17,9 @@ export function WorkersPanel({ windowMs }: { windowMs: number }) {
       </Panel>
     );
   }
-  if (workers.data.length === 0) {
+  const present = workers.data.filter(({ state }) => state !== "stopped");
+  const stopped = workers.data.length - present.length;
+  if (present.length === 0) {
     return (
       <Panel title="Workers">
         <Empty icon={<IconServerOff size={22} />} title="No worker is running">
@@ -26,8 +29,11 @@ export function WorkersPanel({ windowMs }: { windowMs: number }) {
     );
   }
   return (
-    <SimpleGrid cols={{ base: 1, md: 2, xl: workers.data.length > 2 ? 3 : 2 }} spacing="md">
-      {workers.data.map((worker) => <WorkerCard key={worker.id} worker={worker} windowMs={windowMs} />)}
-    </SimpleGrid>
+    <>
+      <SimpleGrid cols={{ base: 1, md: 2, xl: present.length > 2 ? 3 : 2 }} spacing="md">
+        {present.map((worker) => <WorkerCard key={worker.id} worker={worker} windowMs={windowMs} />)}
+      </SimpleGrid>
+      {stopped > 0 && <Text size="sm" c="dimmed">{counted(stopped, "worker")} stopped within the last day.</Text>}
+    </>
   );
 }

@@ -1,5 +1,5 @@
 // Reading workers and what their devices did.
-import { queryOptions } from "@tanstack/react-query";
+import { queryOptions, useQuery } from "@tanstack/react-query";
 import { api, take, takeAll } from "~/api/client";
 import type { WorkerSample } from "~/api/types";
 import { followed } from "~/live/samples";
@@ -9,6 +9,12 @@ export const workerList = queryOptions({
   queryFn: async ({ signal }) => (await take(api.GET("/v1/workers", { signal }))).items,
   refetchInterval: 2_000,
 });
+
+/** The name of a worker; the start of its id when it is no longer listed. */
+export function useWorkerName(id: string | null): string | null {
+  const { data } = useQuery({ ...workerList, refetchInterval: false, staleTime: 60_000, enabled: id !== null });
+  return id === null ? null : (data?.find((worker) => worker.id === id)?.name ?? id.slice(0, 8));
+}
 
 /** Samples of one worker's device over the last `windowMs`; each fetch asks only for what is new. */
 export function workerSamples(id: string, windowMs: number) {

@@ -30,7 +30,7 @@ pub use parameters::{Parameter, ParameterKind};
 pub use shapes::{Shape, ShapeError};
 
 /// One network architecture.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Backbone {
     /// The name used in the API, in stored models and on the page, e.g. `squeezenet1_1`.
     pub name: &'static str,

@@ -140,7 +140,8 @@ fn a_file_without_a_head_reports_the_head() {
 fn folding_leaves_no_batch_norm_and_the_same_shapes() {
     for backbone in all() {
         let folding = backbone.folded();
-        let norms = |layers: &[Layer]| layers.iter().filter(|layer| matches!(layer.op, Op::BatchNorm2d(_))).count();
+        let norms =
+            |layers: &[Layer]| layers.iter().filter(|layer| matches!(layer.op, Op::BatchNorm2d(_))).count();
         assert_eq!(norms(&folding.backbone.layers), 0, "{}", backbone.name);
         assert_eq!(folding.merged.len(), norms(&backbone.layers), "{}", backbone.name);
         let shapes = folding.backbone.shapes(backbone.default_image_size, 9).unwrap();

@@ -46,24 +46,27 @@ impl Header {
         header
     }
 
-    /// Refuses the coding processes that no decoder here knows: lossless, arithmetic, 12 bits.
+    /// Refuses what no decoder here knows: lossless and arithmetic coding, 12 bits, unknown colours.
     pub fn check_supported(&self) -> Result<(), PictureError> {
-        let unsupported = |detail| Err(PictureError::new(ReasonCode::UnsupportedFormat, detail));
-        match (self.process, self.precision) {
-            (0, _) | (0xc0..=0xc2, 8) => Ok(()),
-            (0xc0..=0xc2, bits) => unsupported(format!("jpeg with {bits} bits a sample is not decoded")),
-            (0xc9..=0xcf, _) => unsupported("jpeg with arithmetic coding is not decoded".into()),
-            (process, _) => unsupported(format!("jpeg coding process 0x{process:x} is not decoded")),
-        }
+        let feature = match (self.process, self.precision, self.components) {
+            // No frame header: the decoder says what is missing.
+            (0, _, _) | (0xc0..=0xc2, 8, 1 | 3 | 4) => return Ok(()),
+            (0xc0..=0xc2, 8, components) => format!("{components} colour components"),
+            (0xc0..=0xc2, bits, _) => format!("{bits} bits a sample"),
+            (0xc9..=0xcf, _, _) => "arithmetic coding".into(),
+            (process, _, _) => format!("coding process 0x{process:x}"),
+        };
+        let detail = format!("jpeg with {feature} is not decoded");
+        Err(PictureError::new(ReasonCode::UnsupportedFormat, detail))
     }
 
     fn take(&mut self, segment: &Segment<'_>) {
         match (segment.marker, segment.payload) {
             // Frame headers, without the tables that share their range: DHT, JPG and DAC.
-            (marker @ 0xc0..=0xcf, payload) if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
-                if let [precision, _, _, _, _, components, ..] = payload {
-                    (self.process, self.precision, self.components) = (marker, *precision, *components);
-                }
+            (marker @ 0xc0..=0xcf, [precision, _, _, _, _, components, ..])
+                if !matches!(marker, 0xc4 | 0xc8 | 0xcc) =>
+            {
+                (self.process, self.precision, self.components) = (marker, *precision, *components);
             }
             (APP1, [b'E', b'x', b'i', b'f', 0, _, tiff @ ..]) => {
                 self.orientation = self.orientation.or_else(|| Orientation::from_exif_chunk(tiff));

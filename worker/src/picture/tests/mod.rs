@@ -58,7 +58,7 @@ fn largest_difference(left: &[u8], right: &[u8]) -> u8 {
     left.iter().zip(right).map(|(left, right)| left.abs_diff(*right)).max().unwrap_or(0)
 }
 
-/// An 8x8 baseline JPEG in which each component has one value everywhere, with an Adobe segment on request.
+/// An 8x8 baseline JPEG whose components have one value each, with an Adobe segment on request.
 ///
 /// With all quantisers at 8 the DC coefficient is the sample minus 128 exactly, so no rounding blurs the test.
 fn flat_jpeg(samples: &[u8], adobe_transform: Option<u8>) -> Vec<u8> {
@@ -99,7 +99,7 @@ fn flat_scan(samples: &[u8]) -> Vec<u8> {
         }
         bits.push('0');
     }
-    while bits.len() % 8 != 0 {
+    while !bits.len().is_multiple_of(8) {
         bits.push('1');
     }
     let bytes = (0..bits.len()).step_by(8).map(|at| u8::from_str_radix(&bits[at..at + 8], 2).unwrap());

@@ -53,8 +53,13 @@ fn a_header_that_declares_billions_of_pixels_is_refused_before_decoding() {
     let jpeg = [0xff, 0xff, 0xff, 0xff];
     let mut bombs = vec![with_bytes_after(&flat_jpeg(&[77], None), &[0xff, 0xc0, 0, 11, 8], &jpeg)];
     bombs.push(with_bytes_at(encoded(ramps(2, 2), ImageFormat::Gif), 6, &[0xff; 4]));
-    bombs.push(with_bytes_at(encoded(ramps(2, 2), ImageFormat::Bmp), 18, &[0xff, 0xff, 0, 0, 0xff, 0xff, 0, 0]));
-    let mut png = with_bytes_at(encoded(ramps(2, 2), ImageFormat::Png), 16, &[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]);
+    bombs.push(with_bytes_at(
+        encoded(ramps(2, 2), ImageFormat::Bmp),
+        18,
+        &[0xff, 0xff, 0, 0, 0xff, 0xff, 0, 0],
+    ));
+    let mut png =
+        with_bytes_at(encoded(ramps(2, 2), ImageFormat::Png), 16, &[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]);
     let checksum = crc32(&png[12..29]).to_be_bytes();
     png[29..33].copy_from_slice(&checksum);
     bombs.push(png);
@@ -204,6 +209,6 @@ fn with_bytes_after(file: &[u8], anchor: &[u8], bytes: &[u8]) -> Vec<u8> {
 /// CRC-32 as PNG uses it (ISO 3309), bit by bit.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| crc >> 1 ^ (crc & 1) * 0xedb8_8320)
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ ((crc & 1) * 0xedb8_8320))
     })
 }

@@ -1,0 +1,132 @@
+//! What has to be done again and again while the service runs.
+//!
+//! Waking due jobs, recovering those of lost workers and redelivering stranded ones skip rows that others hold,
+//! so every API process does them. Samples and pruning are done by one process: the one whose session holds
+//! the leader's lock, which the database frees when that process dies. An outage of the database delays the
+//! work and ends nothing.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use lookalike_shared::db::{DbError, PgPool, leader, queue, queues, retention};
+use tokio::time::sleep;
+
+use crate::state::State;
+
+/// The longest wait after a failure.
+const LONGEST_DELAY: Duration = Duration::from_secs(15);
+/// How often queues are sampled, and how often another process looks whether the leader is gone.
+const SAMPLE_EVERY: Duration = Duration::from_secs(5);
+/// How often what is past its time is thrown away.
+const PRUNE_EVERY: Duration = Duration::from_secs(600);
+/// A delivery that is missing for this long is made again.
+const STRANDED_AFTER: Duration = Duration::from_secs(15);
+
+/// Work that every process does.
+#[derive(Debug, Clone, Copy)]
+enum Chore {
+    Promote,
+    Recover,
+    Redeliver,
+}
+
+impl Chore {
+    fn period(self) -> Duration {
+        match self {
+            Self::Promote => Duration::from_secs(1),
+            Self::Recover => Duration::from_secs(2),
+            Self::Redeliver => Duration::from_secs(15),
+        }
+    }
+
+    async fn run(self, db: &PgPool) -> Result<(), DbError> {
+        match self {
+            Self::Promote => _ = queue::promote_due(db).await?,
+            Self::Recover => {
+                for (id, state) in queue::recover_lost(db).await? {
+                    tracing::warn!(job.id = %id, state = state.as_str(), "a job was taken back from a lost worker");
+                }
+            }
+            Self::Redeliver => {
+                let count = queue::redeliver_stranded(db, STRANDED_AFTER).await?;
+                if count > 0 {
+                    tracing::warn!(count, "stranded jobs were delivered again");
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Does everything until the service stops.
+pub async fn run(state: Arc<State>) {
+    let all = async {
+        tokio::join!(
+            repeat(&state.db, Chore::Promote),
+            repeat(&state.db, Chore::Recover),
+            repeat(&state.db, Chore::Redeliver),
+            lead_forever(&state),
+        )
+    };
+    state.stop.run_until_cancelled(all).await;
+}
+
+async fn repeat(db: &PgPool, chore: Chore) {
+    let mut delay = chore.period();
+    loop {
+        sleep(delay).await;
+        delay = match chore.run(db).await {
+            Ok(()) => chore.period(),
+            Err(error) => {
+                tracing::warn!(?chore, %error, "maintenance failed; trying again");
+                (delay * 2).min(LONGEST_DELAY)
+            }
+        };
+    }
+}
+
+async fn lead_forever(state: &State) {
+    loop {
+        if let Err(error) = lead(state).await {
+            tracing::warn!(%error, "samples and pruning pause; trying again");
+        }
+        sleep(SAMPLE_EVERY).await;
+    }
+}
+
+/// Becomes the leader, however long that takes, and works as such until the session breaks.
+async fn lead(state: &State) -> Result<(), DbError> {
+    let mut session = state.db.acquire().await?;
+    // Giving the connection back would give the lock to whoever gets it next.
+    session.close_on_drop();
+    while !leader::try_lead(&mut session).await? {
+        sleep(SAMPLE_EVERY).await;
+    }
+    let mut sampled = Utc::now();
+    let mut pruned: Option<Instant> = None;
+    loop {
+        sleep(SAMPLE_EVERY).await;
+        let now = Utc::now();
+        queues::insert_samples(&mut *session, sampled).await?;
+        sampled = now;
+        if pruned.is_none_or(|pruned| pruned.elapsed() >= PRUNE_EVERY) {
+            prune(state).await?;
+            pruned = Some(Instant::now());
+        }
+    }
+}
+
+async fn prune(state: &State) -> Result<(), DbError> {
+    let mut rows = 0;
+    loop {
+        match retention::prune(&state.db, &state.retention).await? {
+            0 => break,
+            gone => rows += gone,
+        }
+    }
+    if rows > 0 {
+        tracing::info!(rows, "what was past its time was thrown away");
+    }
+    Ok(())
+}

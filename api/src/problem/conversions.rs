@@ -1,0 +1,53 @@
+//! What the errors of the database and the storage mean to a client.
+
+use lookalike_shared::db::{DbError, MigrateError};
+use lookalike_shared::domain::UnknownValue;
+use lookalike_shared::storage::StorageError;
+
+use super::{ApiError, Code};
+
+impl From<DbError> for ApiError {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::NotFound { what, id } => Self::not_found(what, id),
+            DbError::Conflict(detail) => Self::conflict(detail),
+            DbError::Unavailable(_) => {
+                Self::hidden(Code::DatabaseUnavailable, "the database is not available; try again soon", error)
+            }
+            DbError::Other(_) | DbError::Unknown(_) | DbError::Queue(_) => {
+                Self::hidden(Code::Internal, "the database refused a statement", error)
+            }
+        }
+    }
+}
+
+impl From<MigrateError> for ApiError {
+    fn from(error: MigrateError) -> Self {
+        Self::hidden(Code::Internal, "the database could not be migrated", error)
+    }
+}
+
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
+        match &error {
+            StorageError::UnknownSource { .. } | StorageError::NotFound { .. } => {
+                Self::new(Code::NotFound, error.to_string())
+            }
+            StorageError::InvalidKey { .. } => Self::invalid_field("", error.to_string()),
+            StorageError::TooLarge { .. } => Self::new(Code::PayloadTooLarge, error.to_string()),
+            StorageError::Store { .. } => {
+                Self::hidden(Code::StorageUnavailable, "the storage does not answer; try again soon", error)
+            }
+            StorageError::Database(_) => {
+                Self::hidden(Code::DatabaseUnavailable, "the database is not available; try again soon", error)
+            }
+            StorageError::Open { .. } => Self::hidden(Code::Internal, "a storage cannot be opened", error),
+        }
+    }
+}
+
+impl From<UnknownValue> for ApiError {
+    fn from(error: UnknownValue) -> Self {
+        Self::invalid_field("", error.to_string())
+    }
+}

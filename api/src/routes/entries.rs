@@ -1,0 +1,258 @@
+//! Entries of an index's active generation, and their pictures.
+//!
+//! A thumbnail comes from the database; the picture itself from the source it was indexed from, by the key that
+//! is stored with the entry: a client never names a key. Both are served so that a browser shows them as
+//! pictures and as nothing else.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, delete, get, web};
+use futures::StreamExt;
+use futures::stream;
+use lookalike_shared::db::gallery::{self, Entry};
+use lookalike_shared::db::models::{self, Model};
+use lookalike_shared::db::{self, DbError, PgConnection};
+use lookalike_shared::domain::name::Name;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::indexes;
+use crate::auth::{Caller, Manage, Read};
+use crate::etag;
+use crate::extract::Query;
+use crate::paging::{Listed, Page};
+use crate::picture::Format;
+use crate::problem::{ApiError, Problem};
+use crate::state::State;
+use crate::views::entry::EntryView;
+
+/// What a served picture may do when it is opened as a page of its own: nothing.
+const SANDBOX: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+
+/// Mounts the routes.
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config
+        .service(list_entries)
+        .service(get_entry)
+        .service(delete_entry)
+        .service(get_thumbnail)
+        .service(get_image);
+}
+
+/// What a list of entries is narrowed to.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct EntryFilter {
+    /// Only entries of this class.
+    #[serde(default)]
+    #[param(required = false, example = "teapot")]
+    class: Option<String>,
+}
+
+/// The active generation of an index and its model.
+struct Active {
+    generation: i32,
+    model: Model,
+}
+
+async fn active(connection: &mut PgConnection, name: &Name) -> Result<Active, ApiError> {
+    let index = indexes::find(&mut *connection, name).await?;
+    match (index.generation, index.model_id) {
+        (Some(generation), Some(model)) => {
+            Ok(Active { generation, model: models::get_model_by_id(connection, model).await? })
+        }
+        _ => Err(ApiError::conflict(format!("index \"{name}\" has no active generation"))),
+    }
+}
+
+/// The entries of an index, in the order they were indexed.
+#[utoipa::path(
+    tag = "indexes",
+    params(("name" = Name, Path, description = "The index"), EntryFilter, Page),
+    responses(
+        (status = 200, description = "A page of entries", body = Listed<EntryView>),
+        (status = 404, description = "No such index", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The index has no such class", body = Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+#[get("/indexes/{name}/entries")]
+async fn list_entries(
+    _caller: Caller<Read>,
+    state: web::Data<State>,
+    name: web::Path<Name>,
+    filter: Query<EntryFilter>,
+    page: Query<Page>,
+) -> Result<web::Json<Listed<EntryView>>, ApiError> {
+    let (limit, after) = (page.limit()?, page.after()?);
+    let mut connection = state.db.acquire().await.map_err(DbError::from)?;
+    let Active { generation, model } = active(&mut connection, &name).await?;
+    let class = filter.class.as_deref().map(|class| class_id(&model, class)).transpose()?;
+    let found = gallery::list_entries(&mut *connection, generation, class, after, limit + 1).await?;
+    let view = |entry| EntryView::of(name.as_str(), &model.classes, entry);
+    Ok(web::Json(Listed::of_rows(found, limit, |last| last.entry_id, view)))
+}
+
+fn class_id(model: &Model, class: &str) -> Result<i32, ApiError> {
+    let position = model.classes.iter().position(|known| known == class);
+    let id = position.and_then(|position| i32::try_from(position).ok());
+    id.ok_or_else(|| {
+        let shown: String = class.chars().take(80).collect();
+        ApiError::invalid_field("/class", format!("{} has no class \"{shown}\"", model.reference()))
+    })
+}
+
+/// One entry.
+#[utoipa::path(
+    tag = "indexes",
+    params(("name" = Name, Path, description = "The index"), ("id" = Uuid, Path, description = "The entry")),
+    responses(
+        (status = 200, description = "The entry", body = EntryView),
+        (status = 304, description = "Unchanged since `If-None-Match`"),
+        (status = 404, description = "No such index or entry", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+#[get("/indexes/{name}/entries/{id}")]
+async fn get_entry(
+    _caller: Caller<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+    path: web::Path<(Name, Uuid)>,
+) -> Result<HttpResponse, ApiError> {
+    let (name, id) = path.into_inner();
+    let mut connection = state.db.acquire().await.map_err(DbError::from)?;
+    let Active { generation, model } = active(&mut connection, &name).await?;
+    let entry = find(&mut connection, generation, id).await?;
+    Ok(etag::respond(&request, &EntryView::of(name.as_str(), &model.classes, entry)))
+}
+
+async fn find(connection: &mut PgConnection, generation: i32, id: Uuid) -> Result<Entry, ApiError> {
+    gallery::find_entry(connection, generation, id).await?.ok_or_else(|| ApiError::not_found("entry", id))
+}
+
+/// Take an entry out of the index.
+///
+/// Its picture stays in its source; an index job over the same prefix puts it back. Needs scope `manage`.
+#[utoipa::path(
+    tag = "indexes",
+    params(("name" = Name, Path, description = "The index"), ("id" = Uuid, Path, description = "The entry")),
+    responses(
+        (status = 204, description = "Taken out"),
+        (status = 404, description = "No such index or entry", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+#[delete("/indexes/{name}/entries/{id}")]
+async fn delete_entry(
+    _caller: Caller<Manage>,
+    state: web::Data<State>,
+    path: web::Path<(Name, Uuid)>,
+) -> Result<HttpResponse, ApiError> {
+    let (name, id) = path.into_inner();
+    let mut tx = db::begin(&state.db).await?;
+    let generation = active(&mut tx, &name).await?.generation;
+    if gallery::lock_generation(&mut tx, generation).await?.is_none() {
+        return Err(ApiError::index_not_found(name));
+    }
+    let entry = find(&mut tx, generation, id).await?;
+    gallery::delete_vectors(&mut *tx, generation, &[(entry.class_id, id)]).await?;
+    gallery::forget_entries(&mut *tx, generation, &[id]).await?;
+    gallery::bump_partitions(&mut *tx, generation, &[(entry.class_id, -1)]).await?;
+    db::commit(tx).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// A small JPEG of an entry.
+#[utoipa::path(
+    tag = "indexes",
+    params(("name" = Name, Path, description = "The index"), ("id" = Uuid, Path, description = "The entry")),
+    responses(
+        (status = 200, description = "The thumbnail", body = Vec<u8>, content_type = "image/jpeg"),
+        (status = 304, description = "Unchanged since `If-None-Match`"),
+        (status = 404, description = "No such index or entry", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+#[get("/indexes/{name}/entries/{id}/thumbnail")]
+async fn get_thumbnail(
+    _caller: Caller<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+    path: web::Path<(Name, Uuid)>,
+) -> Result<HttpResponse, ApiError> {
+    let (name, id) = path.into_inner();
+    let mut connection = state.db.acquire().await.map_err(DbError::from)?;
+    let index = indexes::find(&mut connection, &name).await?;
+    let generation = index.generation.ok_or_else(|| ApiError::not_found("entry", id))?;
+    let found = gallery::find_thumbnail(&mut *connection, generation, id).await?;
+    let bytes = found.ok_or_else(|| ApiError::not_found("entry", id))?;
+    let tag = etag::of(&bytes);
+    let mut response = picture_response(&request, &tag);
+    if etag::matches(&request, &tag) {
+        return Ok(response.finish());
+    }
+    Ok(response.content_type(Format::Jpeg.content_type()).body(bytes))
+}
+
+/// The picture of an entry, from its source.
+#[utoipa::path(
+    tag = "indexes",
+    params(("name" = Name, Path, description = "The index"), ("id" = Uuid, Path, description = "The entry")),
+    responses(
+        (status = 200, description = "The file as it is in its source", body = Vec<u8>, content_type = "image/*"),
+        (status = 304, description = "Unchanged since `If-None-Match`"),
+        (status = 404, description = "No such index or entry, or its source has lost the file", body = Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+#[get("/indexes/{name}/entries/{id}/image")]
+async fn get_image(
+    _caller: Caller<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+    path: web::Path<(Name, Uuid)>,
+) -> Result<HttpResponse, ApiError> {
+    let (name, id) = path.into_inner();
+    let mut connection = state.db.acquire().await.map_err(DbError::from)?;
+    let index = indexes::find(&mut connection, &name).await?;
+    let generation = index.generation.ok_or_else(|| ApiError::not_found("entry", id))?;
+    let entry = find(&mut connection, generation, id).await?;
+    drop(connection);
+    serve(&state, &request, &entry.uri).await
+}
+
+/// Streams an object, named by its `source/key`.
+async fn serve(state: &State, request: &HttpRequest, uri: &str) -> Result<HttpResponse, ApiError> {
+    let (source, key) = uri.split_once('/').ok_or_else(|| ApiError::not_found("object", uri))?;
+    let source: Name = source.parse().map_err(|_| ApiError::not_found("source", source))?;
+    let (object, mut bytes) = state.storage.get_source(&source)?.open(key).await?;
+    let tag = etag::of(object.etag.as_bytes());
+    let mut response = picture_response(request, &tag);
+    if etag::matches(request, &tag) {
+        return Ok(response.finish());
+    }
+    let first = bytes.next().await.transpose()?.unwrap_or_default();
+    match Format::sniff(&first) {
+        Some(format) => response.content_type(format.content_type()),
+        // No picture any more: to be saved, not shown.
+        None => response
+            .content_type("application/octet-stream")
+            .insert_header((header::CONTENT_DISPOSITION, "attachment")),
+    };
+    let body = stream::once(async { Ok(first) }).chain(bytes);
+    Ok(response.no_chunking(object.size).streaming(body))
+}
+
+/// The head of a picture's answer, or of 304 when the client has it.
+fn picture_response(request: &HttpRequest, tag: &str) -> actix_web::HttpResponseBuilder {
+    let mut response =
+        if etag::matches(request, tag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response
+        .insert_header((header::ETAG, tag))
+        .insert_header((header::CACHE_CONTROL, "private, max-age=3600"))
+        .insert_header((header::VARY, "Authorization, Cookie"))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, SANDBOX))
+        // Pictures are compressed already.
+        .insert_header(header::ContentEncoding::Identity);
+    response
+}

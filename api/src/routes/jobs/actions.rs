@@ -1,0 +1,93 @@
+//! Stopping, trying again and deleting one job.
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, delete, post, web};
+use lookalike_shared::db::jobs::{self, Job};
+use lookalike_shared::db::queue;
+use lookalike_shared::domain::job::{JobId, JobState};
+use uuid::Uuid;
+
+use super::bulk::Action;
+use crate::auth::{Caller, Manage, Submit};
+use crate::problem::ApiError;
+use crate::state::State;
+use crate::submit::location;
+use crate::views::job::JobView;
+
+/// Stops a job: at once when it waits (200), at its next batch when it runs (202, state `cancelling`). Stopping a
+/// stopped job is no error. Needs scope `submit`.
+#[utoipa::path(
+    tag = "jobs",
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "It is cancelled", body = JobView),
+        (status = 202, description = "It is being cancelled", body = JobView),
+        (status = 409, description = "It has succeeded or failed already", body = crate::problem::Problem, content_type = "application/problem+json")
+    )
+)]
+#[post("/jobs/{id}/cancel")]
+pub(super) async fn cancel(
+    _caller: Caller<Submit>,
+    state: web::Data<State>,
+    id: web::Path<Uuid>,
+) -> Result<HttpResponse, ApiError> {
+    let id = JobId(*id);
+    let changed = queue::cancel_jobs(&state.db, &[id]).await?;
+    let job = jobs::get_job(&state.db, id).await?;
+    match job.state {
+        JobState::Cancelling => Ok(accepted(job)),
+        JobState::Cancelled => Ok(HttpResponse::Ok().json(JobView::from(job))),
+        // It was stopped, and somebody was quick to retry it.
+        _ if !changed.is_empty() => Ok(accepted(job)),
+        state => Err(Action::Cancel.refusal(id, state)),
+    }
+}
+
+/// Sends a failed or cancelled job back to its queue with at least one attempt left. Needs scope `submit`.
+#[utoipa::path(
+    tag = "jobs",
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 202, description = "It waits again", body = JobView),
+        (status = 409, description = "It is neither failed nor cancelled", body = crate::problem::Problem, content_type = "application/problem+json")
+    )
+)]
+#[post("/jobs/{id}/retry")]
+pub(super) async fn retry(
+    _caller: Caller<Submit>,
+    state: web::Data<State>,
+    id: web::Path<Uuid>,
+) -> Result<HttpResponse, ApiError> {
+    let id = JobId(*id);
+    let changed = queue::retry_jobs(&state.db, &[id]).await?;
+    let job = jobs::get_job(&state.db, id).await?;
+    if changed.is_empty() { Err(Action::Retry.refusal(id, job.state)) } else { Ok(accepted(job)) }
+}
+
+/// Deletes a job that has ended, with its logs, items and metrics. Needs scope `manage`.
+#[utoipa::path(
+    tag = "jobs",
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 409, description = "It has not ended", body = crate::problem::Problem, content_type = "application/problem+json")
+    )
+)]
+#[delete("/jobs/{id}")]
+pub(super) async fn delete(
+    _caller: Caller<Manage>,
+    state: web::Data<State>,
+    id: web::Path<Uuid>,
+) -> Result<HttpResponse, ApiError> {
+    let id = JobId(*id);
+    if jobs::delete_jobs(&state.db, &[id]).await?.is_empty() {
+        let job = jobs::get_job(&state.db, id).await?;
+        return Err(Action::Delete.refusal(id, job.state));
+    }
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn accepted(job: Job) -> HttpResponse {
+    let location = location(job.id);
+    HttpResponse::Accepted().insert_header((header::LOCATION, location)).json(JobView::from(job))
+}

@@ -1,0 +1,17 @@
+//! Jobs: looked at, stopped, tried again and deleted. How they enter is in [`crate::submit`].
+
+mod actions;
+pub mod bulk;
+mod detail;
+pub mod filter;
+mod items;
+mod list;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// Mounts the routes. Those with a fixed second part come before those with an id.
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config.service(list::list).service(list::counts).service(bulk::bulk);
+    config.service(detail::get).service(detail::logs).service(detail::metrics).service(items::list);
+    config.service(actions::cancel).service(actions::retry).service(actions::delete);
+}

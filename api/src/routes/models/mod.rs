@@ -1,0 +1,348 @@
+//! Models: listed, looked at, downloaded, imported, made the default, deleted.
+
+mod header;
+mod import;
+
+use std::collections::BTreeSet;
+
+use actix_web::http::header as http;
+use actix_web::http::header::{ContentDisposition, ContentEncoding, DispositionParam, DispositionType};
+use actix_web::{HttpRequest, HttpResponse, delete, get, post, put, web};
+use lookalike_shared::db::models::{self, Model};
+use lookalike_shared::db::{self, PgConnection};
+use lookalike_shared::domain::name::{ModelRef, Name};
+use serde_json::{Value, json};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::auth::{Caller, Manage, Read};
+use crate::etag;
+use crate::extract::{Json, Query};
+use crate::multipart;
+use crate::paging::{Listed, Page};
+use crate::problem::{ApiError, Problem};
+use crate::state::State;
+use crate::views::model::{ConfusionView, DefaultVersionRequest, ImportForm, ModelVersionView, ModelView};
+
+/// The word in a path that means the version that a name alone means.
+const DEFAULT: &str = "default";
+/// The most versions that one request deletes.
+const MAX_VERSIONS: i64 = 10_000;
+
+/// Mounts the routes.
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config
+        .service(list_models)
+        .service(import_model)
+        .service(list_versions)
+        .service(delete_model)
+        .service(set_default_version)
+        .service(get_version)
+        .service(delete_version)
+        .service(get_confusion)
+        .service(get_weights);
+}
+
+/// Every model by name, with its newest version.
+#[utoipa::path(
+    tag = "models",
+    params(Page),
+    responses((status = 200, description = "A page of models", body = Listed<ModelView>))
+)]
+#[get("/models")]
+async fn list_models(
+    _caller: Caller<Read>,
+    state: web::Data<State>,
+    page: Query<Page>,
+) -> Result<web::Json<Listed<ModelView>>, ApiError> {
+    let limit = page.limit()?;
+    let after: String = page.after()?.unwrap_or_default();
+    let found = models::list_names(&state.db, &after, limit + 1).await?;
+    Ok(web::Json(Listed::of_rows(found, limit, |last| last.latest.name.clone(), ModelView::from)))
+}
+
+/// Every version of a model, newest first.
+#[utoipa::path(
+    tag = "models",
+    params(("name" = Name, Path, description = "The model"), Page),
+    responses(
+        (status = 200, description = "A page of versions", body = Listed<ModelVersionView>),
+        (status = 404, description = "No such model", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+#[get("/models/{name}")]
+async fn list_versions(
+    _caller: Caller<Read>,
+    state: web::Data<State>,
+    name: web::Path<Name>,
+    page: Query<Page>,
+) -> Result<web::Json<Listed<ModelVersionView>>, ApiError> {
+    let (limit, before) = (page.limit()?, page.after()?);
+    let found = models::list_versions(&state.db, &name, before, limit + 1).await?;
+    if found.is_empty() && before.is_none() {
+        return Err(ApiError::not_found("model", name));
+    }
+    Ok(web::Json(Listed::of_rows(found, limit, |last| last.version, ModelVersionView::from)))
+}
+
+/// One version with its card: what it was trained on and how well it does.
+#[utoipa::path(
+    tag = "models",
+    params(
+        ("name" = Name, Path, description = "The model"),
+        ("version" = String, Path, description = "Its number, or `default`", example = "1"),
+    ),
+    responses(
+        (status = 200, description = "The version", body = ModelVersionView),
+        (status = 304, description = "Unchanged since `If-None-Match`"),
+        (status = 404, description = "No such version", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+#[get("/models/{name}/{version}")]
+async fn get_version(
+    _caller: Caller<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+    path: web::Path<(Name, String)>,
+) -> Result<HttpResponse, ApiError> {
+    let model = models::get_model(&state.db, &reference(path.into_inner())?).await?;
+    Ok(etag::respond(&request, &ModelVersionView::from(model)))
+}
+
+/// Which classes a version took for which.
+///
+/// Over the validation pictures of its training; an imported model has none.
+#[utoipa::path(
+    tag = "models",
+    params(
+        ("name" = Name, Path, description = "The model"),
+        ("version" = String, Path, description = "Its number, or `default`", example = "1"),
+    ),
+    responses(
+        (status = 200, description = "The confusion matrix", body = ConfusionView),
+        (status = 304, description = "Unchanged since `If-None-Match`"),
+        (status = 404, description = "No such version, or it was not measured", body = Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+#[get("/models/{name}/{version}/confusion")]
+async fn get_confusion(
+    _caller: Caller<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+    path: web::Path<(Name, String)>,
+) -> Result<HttpResponse, ApiError> {
+    let model = models::get_model(&state.db, &reference(path.into_inner())?).await?;
+    let measured = model.card.get("confusion");
+    let matrix = measured.and_then(|confusion| confusion.get("matrix").or(Some(confusion)));
+    let Some(matrix) = matrix.filter(|matrix| matrix.is_array()) else {
+        return Err(ApiError::not_found("confusion matrix of model", model.reference()));
+    };
+    Ok(etag::respond(&request, &ConfusionView { matrix: matrix.clone(), classes: model.classes }))
+}
+
+/// The weights of a version, as a safetensors file.
+#[utoipa::path(
+    tag = "models",
+    params(
+        ("name" = Name, Path, description = "The model"),
+        ("version" = String, Path, description = "Its number, or `default`", example = "1"),
+    ),
+    responses(
+        (status = 200, description = "The weights", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 304, description = "Unchanged since `If-None-Match`"),
+        (status = 404, description = "No such version", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+#[get("/models/{name}/{version}/weights")]
+async fn get_weights(
+    _caller: Caller<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+    path: web::Path<(Name, String)>,
+) -> Result<HttpResponse, ApiError> {
+    let model = models::get_model(&state.db, &reference(path.into_inner())?).await?;
+    let tag = etag::of(&model.weights_sha256);
+    if etag::matches(&request, &tag) {
+        return Ok(HttpResponse::NotModified().insert_header((http::ETAG, tag)).finish());
+    }
+    let (object, bytes) = state.storage.artifacts().open(&model.weights_key).await?;
+    let file_name = format!("{}-{}.safetensors", model.name, model.version);
+    let disposition = ContentDisposition {
+        disposition: DispositionType::Attachment,
+        parameters: vec![DispositionParam::Filename(file_name)],
+    };
+    Ok(HttpResponse::Ok()
+        .content_type("application/octet-stream")
+        .insert_header(disposition)
+        // Numbers do not get smaller by compression, only slower.
+        .insert_header(ContentEncoding::Identity)
+        .insert_header((http::ETAG, tag))
+        .insert_header((http::CACHE_CONTROL, "private, no-cache"))
+        .no_chunking(object.size)
+        .streaming(bytes))
+}
+
+/// Import weights that were trained elsewhere.
+///
+/// The file's header is compared with the network: every tensor that is missing, unexpected, or of another shape
+/// or type is told. The import becomes the next version of its name. Needs scope `manage`.
+#[utoipa::path(
+    tag = "models",
+    request_body(content = ImportForm, content_type = "multipart/form-data"),
+    responses(
+        (status = 201, description = "Imported; `Location` names it", body = ModelVersionView),
+        (status = 413, description = "The file is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is no form", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The file does not fit the network, or a part breaks rules", body = Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+#[post("/models/import")]
+async fn import_model(
+    caller: Caller<Manage>,
+    state: web::Data<State>,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    if !multipart::is_form(&request) {
+        return Err(multipart::unsupported(&request, "multipart/form-data"));
+    }
+    import::import(&state, &caller, &request, body).await
+}
+
+/// Say which version a name alone means.
+///
+/// Without this it is the newest. Needs scope `manage`.
+#[utoipa::path(
+    tag = "models",
+    params(("name" = Name, Path, description = "The model")),
+    request_body = DefaultVersionRequest,
+    responses(
+        (status = 200, description = "The version that is the default now", body = ModelVersionView),
+        (status = 404, description = "No such model", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The model has no such version", body = Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+#[put("/models/{name}/default")]
+async fn set_default_version(
+    _caller: Caller<Manage>,
+    state: web::Data<State>,
+    name: web::Path<Name>,
+    body: Json<DefaultVersionRequest>,
+) -> Result<web::Json<ModelVersionView>, ApiError> {
+    let (name, version) = (name.into_inner(), body.0.version);
+    let mut tx = db::begin(&state.db).await?;
+    models::get_model(&mut *tx, &ModelRef { name: name.clone(), version: None }).await?;
+    if !models::set_default(&mut *tx, &name, version).await? {
+        return Err(ApiError::invalid_field("/version", format!("model \"{name}\" has no version {version}")));
+    }
+    let model = models::get_model(&mut *tx, &ModelRef { name, version: Some(version) }).await?;
+    db::commit(tx).await?;
+    Ok(web::Json(model.into()))
+}
+
+/// Delete one version with its weights. Needs scope `manage`.
+#[utoipa::path(
+    tag = "models",
+    params(
+        ("name" = Name, Path, description = "The model"),
+        ("version" = String, Path, description = "Its number, or `default`", example = "1"),
+    ),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 404, description = "No such version", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Indexes use it: the detail names them", body = Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+#[delete("/models/{name}/{version}")]
+async fn delete_version(
+    _caller: Caller<Manage>,
+    state: web::Data<State>,
+    path: web::Path<(Name, String)>,
+) -> Result<HttpResponse, ApiError> {
+    let mut tx = db::begin(&state.db).await?;
+    let model = models::get_model(&mut *tx, &reference(path.into_inner())?).await?;
+    delete_models(&mut tx, std::slice::from_ref(&model)).await?;
+    db::commit(tx).await?;
+    forget_weights(&state, &[model]).await;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Delete every version of a model with its weights. Needs scope `manage`.
+#[utoipa::path(
+    tag = "models",
+    params(("name" = Name, Path, description = "The model")),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 404, description = "No such model", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Indexes use a version of it: the detail names them", body = Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+#[delete("/models/{name}")]
+async fn delete_model(
+    _caller: Caller<Manage>,
+    state: web::Data<State>,
+    name: web::Path<Name>,
+) -> Result<HttpResponse, ApiError> {
+    let mut tx = db::begin(&state.db).await?;
+    let versions = models::list_versions(&mut *tx, &name, None, MAX_VERSIONS).await?;
+    if versions.is_empty() {
+        return Err(ApiError::not_found("model", name));
+    }
+    delete_models(&mut tx, &versions).await?;
+    db::commit(tx).await?;
+    forget_weights(&state, &versions).await;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Deletes the rows of models that no index uses.
+async fn delete_models(tx: &mut PgConnection, versions: &[Model]) -> Result<(), ApiError> {
+    let mut users = BTreeSet::new();
+    for model in versions {
+        users.extend(models::list_users(&mut *tx, model.id).await?);
+    }
+    if !users.is_empty() {
+        let names: Vec<String> = versions.iter().rev().map(Model::reference).collect();
+        let users: Vec<String> = users.into_iter().collect();
+        let detail = format!("{} is used by: {}; delete or rebuild them first", names.join(", "), users.join(", "));
+        return Err(ApiError::conflict(detail));
+    }
+    for model in versions {
+        models::delete_model(&mut *tx, model.id).await?;
+    }
+    Ok(())
+}
+
+/// Deletes what the artifacts store keeps of models whose rows are gone. What stays behind costs space only.
+async fn forget_weights(state: &State, versions: &[Model]) {
+    let artifacts = state.storage.artifacts();
+    for model in versions {
+        let kept = [artifacts.delete(&model.weights_key).await.err(), artifacts.delete_all(&folder(model.id)).await.err()];
+        for error in kept.into_iter().flatten() {
+            tracing::warn!(model = model.reference(), %error, "the weights of a deleted model are left behind");
+        }
+    }
+}
+
+/// Where in the artifacts store everything of a model is.
+fn folder(id: uuid::Uuid) -> String {
+    format!("models/{id}/")
+}
+
+/// The version that a path names.
+fn reference((name, version): (Name, String)) -> Result<ModelRef, ApiError> {
+    if version == DEFAULT {
+        return Ok(ModelRef { name, version: None });
+    }
+    let unknown = || ApiError::not_found("model", format!("{name}@{version}"));
+    let number = version.parse::<i32>().map_err(|_| unknown())?;
+    Ok(ModelRef { name, version: Some(number) })
+}
+
+/// The body of the answer that a model was made.
+fn made(model: Model) -> Value {
+    json!(ModelVersionView::from(model))
+}

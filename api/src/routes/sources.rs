@@ -1,0 +1,77 @@
+//! Declared sources, and looking into them folder by folder.
+
+use actix_web::{get, web};
+use lookalike_shared::domain::name::Name;
+use lookalike_shared::jobs::check_prefix;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::auth::{Caller, Read};
+use crate::extract::Query;
+use crate::paging::{Listed, Page};
+use crate::problem::{ApiError, Problem};
+use crate::state::State;
+use crate::views::source::{SourceObjectView, SourceView};
+
+/// Mounts the routes.
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config.service(list_sources).service(list_objects);
+}
+
+/// Every source that is declared, and `uploads`.
+#[utoipa::path(
+    tag = "sources",
+    responses((status = 200, description = "The sources", body = Listed<SourceView>))
+)]
+#[get("/sources")]
+async fn list_sources(_caller: Caller<Read>, state: web::Data<State>) -> web::Json<Listed<SourceView>> {
+    web::Json(Listed::whole(state.storage.sources().map(SourceView::from).collect()))
+}
+
+/// Where in a source to look.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Place {
+    /// A folder of the source; its top when not given.
+    #[serde(default)]
+    #[param(required = false, example = "gallery/")]
+    prefix: String,
+}
+
+/// The folders and objects directly under a prefix: folders first, each by name.
+#[utoipa::path(
+    tag = "sources",
+    params(("name" = Name, Path, description = "A declared source, or `uploads`"), Place, Page),
+    responses(
+        (status = 200, description = "A page of folders and objects", body = Listed<SourceObjectView>),
+        (status = 404, description = "No such source", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The prefix leaves the source", body = Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+#[get("/sources/{name}/objects")]
+async fn list_objects(
+    _caller: Caller<Read>,
+    state: web::Data<State>,
+    name: web::Path<Name>,
+    place: Query<Place>,
+    page: Query<Page>,
+) -> Result<web::Json<Listed<SourceObjectView>>, ApiError> {
+    let source = state.storage.get_source(&name)?;
+    let mut errors = Vec::new();
+    check_prefix(&mut errors, "/prefix", &place.prefix);
+    if !errors.is_empty() {
+        return Err(ApiError::invalid(errors));
+    }
+    let limit = page.limit()?;
+    let after: Option<(bool, String)> = page.after()?;
+    let found = source.browse(&place.prefix).await?;
+    let folders = found.folders.into_iter().map(SourceObjectView::from);
+    let objects = found.objects.into_iter().map(SourceObjectView::from);
+    // Folders sort before objects: false before true.
+    let key = |view: &SourceObjectView| (!view.is_prefix, view.key.clone());
+    let rest = folders.chain(objects).filter(|view| after.as_ref().is_none_or(|after| key(view) > *after));
+    let rows: Vec<SourceObjectView> = rest.take(usize::try_from(limit).unwrap_or_default() + 1).collect();
+    Ok(web::Json(Listed::of_rows(rows, limit, key, |view| view)))
+}

@@ -1,0 +1,15 @@
+//! The shapes that travel. Domain types are not the wire format: what is renamed or added inside never shows.
+
+pub mod entry;
+pub mod event;
+pub mod index;
+pub mod job;
+pub mod key;
+pub mod model;
+pub mod queue;
+pub mod search;
+pub mod source;
+pub mod submission;
+pub mod system;
+pub mod upload;
+pub mod worker;

@@ -1,0 +1,14 @@
+//! The service over real HTTP on a port of its own, each test with a database of its own.
+
+mod app;
+mod auth;
+mod events;
+mod health;
+mod idempotency;
+mod jobs;
+mod lists;
+mod maintenance;
+mod outage;
+mod pages;
+mod problems;
+mod waiting;

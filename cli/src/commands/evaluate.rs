@@ -1,0 +1,47 @@
+//! `lookalike evaluate`
+
+use super::connect;
+use super::submit::{Payload, SubmitArgs, submit};
+use crate::client::TargetArgs;
+use crate::error::CliError;
+
+const EXAMPLES: &str = "\
+Examples:
+  lookalike evaluate gallery --source photos --prefix val/
+  lookalike evaluate gallery --source photos --prefix val/ --k 1,5,10 --probes 1 --json";
+
+/// Measure an index: search it with labelled pictures (folder name = class) and count right hits.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The index
+    index: String,
+    /// The declared source of the labelled pictures, or `uploads`
+    #[arg(long, value_name = "NAME")]
+    source: String,
+    /// Where in the source
+    #[arg(long, value_name = "PREFIX")]
+    prefix: Option<String>,
+    /// The numbers of hits to measure precision at
+    #[arg(long, value_name = "K,...", value_delimiter = ',')]
+    k: Option<Vec<u32>>,
+    /// Which partitions to look into: auto, all or a number
+    #[arg(long)]
+    probes: Option<String>,
+    #[command(flatten)]
+    submit: SubmitArgs,
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+/// Submits an evaluation.
+///
+/// # Errors
+/// [`CliError`].
+pub async fn run(args: Args) -> Result<(), CliError> {
+    let client = connect(&args.target)?;
+    let mut payload = Payload::default();
+    payload.set("index", Some(&args.index)).set("source", Some(&args.source)).set("prefix", args.prefix.as_ref());
+    payload.set("k", args.k.as_ref()).set("probes", args.probes.as_ref());
+    submit(&client, "evaluate", payload, &args.submit, args.target.json).await
+}

@@ -1,0 +1,175 @@
+//! `lookalike models`
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Subcommand;
+use lookalike_shared::domain::name::ModelRef;
+use reqwest::Method;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{connect, parse_model};
+use crate::client::{Client, TargetArgs, body};
+use crate::error::CliError;
+use crate::output;
+use crate::render::{self, Column, Format};
+
+const EXAMPLES: &str = "\
+Examples:
+  lookalike models list
+  lookalike models import imagenet-mobilenet --backbone mobilenet_v2 --classes labels.txt mobilenet_v2.safetensors
+  lookalike models default scenes@2";
+
+/// List, import and delete models.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List models
+    #[command(after_help = "Example:\n  lookalike models list --json")]
+    List,
+    /// Show a model's versions, or the card of one version
+    #[command(after_help = "Examples:\n  lookalike models show scenes\n  lookalike models show scenes@2")]
+    Show {
+        /// NAME or NAME@VERSION
+        #[arg(value_parser = parse_model)]
+        model: ModelRef,
+    },
+    /// Import weights (safetensors, with torchvision's tensor names)
+    #[command(after_help = "Example:\n  lookalike models import mine --backbone resnet18 --classes cat,dog resnet18.safetensors")]
+    Import {
+        /// The name it gets; its next version is made
+        name: String,
+        /// The weights
+        file: PathBuf,
+        /// The network they are for
+        #[arg(long)]
+        backbone: String,
+        /// Class names in the order of the outputs: a file with one a line, or a list with commas
+        #[arg(long, value_name = "FILE|NAME,...")]
+        classes: Option<String>,
+        /// Side of the pictures in pixels [default: the network's own]
+        #[arg(long, value_name = "PIXELS")]
+        image_size: Option<u32>,
+    },
+    /// Say which version a name alone means
+    #[command(after_help = "Example:\n  lookalike models default scenes@2")]
+    Default {
+        /// NAME@VERSION
+        #[arg(value_parser = parse_model)]
+        model: ModelRef,
+    },
+    /// Delete a version that no index uses
+    #[command(after_help = "Example:\n  lookalike models delete scenes@1")]
+    Delete {
+        /// NAME@VERSION
+        #[arg(value_parser = parse_model)]
+        model: ModelRef,
+    },
+}
+
+const COLUMNS: &[Column] = &[
+    ("NAME", "/name", Format::Text),
+    ("DEFAULT", "/default_version", Format::Text),
+    ("VERSIONS", "/versions", Format::Text),
+    ("BACKBONE", "/latest/backbone", Format::Text),
+    ("CLASSES", "/latest/classes", Format::Count),
+    ("ACCURACY", "/latest/validation_accuracy", Format::Percent),
+    ("MADE", "/latest/created_at", Format::Age),
+];
+
+const VERSIONS: &[Column] = &[
+    ("VERSION", "/version", Format::Text),
+    ("DEFAULT", "/is_default", Format::Text),
+    ("BACKBONE", "/backbone", Format::Text),
+    ("CLASSES", "/classes", Format::Count),
+    ("ACCURACY", "/validation_accuracy", Format::Percent),
+    ("WEIGHTS", "/weights_bytes", Format::Bytes),
+    ("MADE", "/created_at", Format::Age),
+];
+
+const CARD: &[Column] = &[
+    ("model", "/reference", Format::Text),
+    ("default", "/is_default", Format::Text),
+    ("backbone", "/backbone", Format::Text),
+    ("classes", "/classes", Format::Text),
+    ("image size", "/image_size", Format::Text),
+    ("embedding", "/embedding_dim", Format::Text),
+    ("origin", "/origin", Format::Text),
+    ("accuracy", "/validation_accuracy", Format::Percent),
+    ("weights", "/weights_bytes", Format::Bytes),
+    ("sha256", "/weights_sha256", Format::Text),
+    ("job", "/job_id", Format::Text),
+    ("made", "/created_at", Format::Age),
+];
+
+/// Carries the action out.
+///
+/// # Errors
+/// [`CliError`].
+pub async fn run(args: Args) -> Result<(), CliError> {
+    let client = connect(&args.target)?;
+    let json = args.target.json;
+    match args.action {
+        Action::List => {
+            let models = client.list("/v1/models", &[], usize::MAX).await?;
+            render::print_list(&models, COLUMNS, "there are no models", json)
+        }
+        Action::Show { model: ModelRef { name, version: None } } => {
+            let versions = client.list(&format!("/v1/models/{name}"), &[], usize::MAX).await?;
+            render::print_list(&versions, VERSIONS, "there are no versions", json)
+        }
+        Action::Show { model: ModelRef { name, version: Some(version) } } => {
+            render::print_card(&client.get(&format!("/v1/models/{name}/{version}"), &[]).await?, CARD, json)
+        }
+        Action::Import { name, file, backbone, classes, image_size } => {
+            let mut form = Form::new().text("name", name).text("backbone", backbone);
+            if let Some(classes) = classes {
+                form = form.text("classes", read_classes(&classes)?);
+            }
+            if let Some(size) = image_size {
+                form = form.text("image_size", size.to_string());
+            }
+            let model = import(&client, form, &file).await?;
+            render::print_card(&model, CARD, json)
+        }
+        Action::Default { model } => {
+            let path = format!("/v1/models/{}/default", model.name);
+            let answer = client.put(&path, &json!({"version": version(&model)?})).await?;
+            if json { output::json(&answer) } else { output::line(format!("{} now means {model}", model.name)) }
+        }
+        Action::Delete { model } => {
+            client.delete(&format!("/v1/models/{}/{}", model.name, version(&model)?)).await?;
+            let deleted = json!({"model": model.to_string(), "deleted": true});
+            if json { output::json(&deleted) } else { output::line(format!("{model} deleted")) }
+        }
+    }
+}
+
+fn version(model: &ModelRef) -> Result<i32, CliError> {
+    model.version.ok_or_else(|| CliError::Usage(format!("name a version, as in {}@1", model.name)))
+}
+
+/// The text of a file of that name, else the names themselves.
+fn read_classes(classes: &str) -> Result<String, CliError> {
+    let path = Path::new(classes);
+    if !path.is_file() {
+        return Ok(classes.to_owned());
+    }
+    Ok(std::fs::read_to_string(path).with_context(|| format!("cannot read {classes}"))?)
+}
+
+async fn import(client: &Client, form: Form, file: &Path) -> Result<Value, CliError> {
+    let weights = Part::file(file).await.with_context(|| format!("cannot read {}", file.display()))?;
+    let request = client.request(Method::POST, "/v1/models/import", &[]).multipart(form.part("file", weights));
+    body(client.send(request.header("Idempotency-Key", Uuid::now_v7().to_string())).await?).await
+}

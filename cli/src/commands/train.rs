@@ -1,0 +1,226 @@
+//! `lookalike train`
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::submit::{Payload, SubmitArgs, submit};
+use super::{connect, uploads};
+use crate::client::TargetArgs;
+use crate::error::CliError;
+
+const EXAMPLES: &str = "\
+Examples:
+  Upload a folder with one folder per class and train on it:
+    lookalike train scenes --pictures ./scenes --pretrained imagenet-mobilenet
+  Train on a declared source, with a validation set of its own:
+    lookalike train scenes --source photos --prefix train/ --validation-prefix val/ --epochs 30
+  As in Hu and Feng (2017), from random weights, and do not wait:
+    lookalike train paper --source photos --backbone alexnet --image-size 224 --no-wait";
+
+/// Train a model on labelled pictures: one folder per class.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The model's name; its next version is made
+    model: String,
+    /// Upload this folder first and train on it
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["source", "prefix"])]
+    pictures: Option<PathBuf>,
+    /// The upload set of --pictures [default: the model's name]
+    #[arg(long, value_name = "NAME", requires = "pictures", conflicts_with_all = ["source", "prefix"])]
+    set: Option<String>,
+    /// The declared source of the pictures
+    #[arg(long, value_name = "NAME", required_unless_present = "pictures")]
+    source: Option<String>,
+    /// Where in the source
+    #[arg(long, value_name = "PREFIX")]
+    prefix: Option<String>,
+    /// The source of a validation set [default: that of the pictures]
+    #[arg(long, value_name = "NAME", requires = "validation_prefix")]
+    validation_source: Option<String>,
+    /// Where the validation set is
+    #[arg(long, value_name = "PREFIX")]
+    validation_prefix: Option<String>,
+    /// The share of the pictures that is held back for validation
+    #[arg(long, value_name = "SHARE", conflicts_with = "validation_prefix")]
+    validation_fraction: Option<f64>,
+    /// The network, e.g. mobilenet_v2, alexnet, squeezenet1_1, resnet18
+    #[arg(long)]
+    backbone: Option<String>,
+    /// A stored model to start from, NAME or NAME@VERSION
+    #[arg(long, value_name = "MODEL")]
+    pretrained: Option<String>,
+    #[command(flatten)]
+    recipe: Recipe,
+    #[command(flatten)]
+    submit: SubmitArgs,
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+/// How the network learns. What is not given is the server's default.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Training")]
+struct Recipe {
+    /// Side of the pictures in pixels
+    #[arg(long, value_name = "PIXELS")]
+    image_size: Option<u32>,
+    /// Passes over the pictures
+    #[arg(long, value_name = "N")]
+    epochs: Option<u32>,
+    /// Pictures per step
+    #[arg(long, value_name = "N")]
+    batch_size: Option<u32>,
+    /// The optimiser
+    #[arg(long, value_parser = ["sgd", "adamw"])]
+    optimizer: Option<String>,
+    /// The highest learning rate
+    #[arg(long, value_name = "RATE")]
+    learning_rate: Option<f64>,
+    /// Momentum of SGD
+    #[arg(long)]
+    momentum: Option<f64>,
+    /// L2 penalty
+    #[arg(long)]
+    weight_decay: Option<f64>,
+    /// How the rate changes
+    #[arg(long, value_parser = ["cosine", "step", "constant"])]
+    schedule: Option<String>,
+    /// No random crops
+    #[arg(long)]
+    no_crop: bool,
+    /// No random mirroring
+    #[arg(long)]
+    no_mirror: bool,
+    /// No colour noise
+    #[arg(long)]
+    no_color_pca: bool,
+    /// Which weights stay as they are
+    #[arg(long, value_parser = ["none", "backbone", "norm"])]
+    freeze: Option<String>,
+    /// Arithmetic
+    #[arg(long, value_parser = ["auto", "f32", "bf16"])]
+    precision: Option<String>,
+    /// Seed of every random choice
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Stop after this many epochs without a better accuracy
+    #[arg(long, value_name = "EPOCHS")]
+    patience: Option<u32>,
+    /// Readable pictures that each class must have
+    #[arg(long, value_name = "N")]
+    min_images_per_class: Option<u32>,
+}
+
+/// Submits a training, after uploading its pictures if they are local.
+///
+/// # Errors
+/// [`CliError`].
+pub async fn run(args: Args) -> Result<(), CliError> {
+    let client = connect(&args.target)?;
+    let dataset = match &args.pictures {
+        Some(folder) => {
+            let set = args.set.as_deref().unwrap_or(&args.model);
+            uploads::push(&client, folder, set).await?.tell();
+            (UPLOADS.to_owned(), Some(format!("{set}/")))
+        }
+        None => (args.source.clone().expect("required by clap"), args.prefix.clone()),
+    };
+    submit(&client, "train", payload(&args, dataset), &args.submit, args.target.json).await
+}
+
+const UPLOADS: &str = lookalike_shared::config::UPLOADS;
+
+fn payload(args: &Args, (source, prefix): (String, Option<String>)) -> Payload {
+    let mut payload = Payload::default();
+    payload.set("model", Some(&args.model)).set("dataset", Some(place(&source, prefix.as_deref())));
+    payload.set("validation", validation(args, &source));
+    payload.set("backbone", args.backbone.as_ref()).set("pretrained", args.pretrained.as_ref());
+    args.recipe.add_to(&mut payload);
+    payload
+}
+
+fn place(source: &str, prefix: Option<&str>) -> Value {
+    json!({"source": source, "prefix": prefix.unwrap_or_default()})
+}
+
+fn validation(args: &Args, source: &str) -> Option<Value> {
+    if let Some(fraction) = args.validation_fraction {
+        return Some(json!({"fraction": fraction}));
+    }
+    let prefix = args.validation_prefix.as_deref()?;
+    Some(place(args.validation_source.as_deref().unwrap_or(source), Some(prefix)))
+}
+
+impl Recipe {
+    fn add_to(&self, payload: &mut Payload) {
+        payload
+            .set("image_size", self.image_size)
+            .set("epochs", self.epochs)
+            .set("batch_size", self.batch_size)
+            .set("optimizer", self.optimizer.as_ref())
+            .set("learning_rate", self.learning_rate)
+            .set("momentum", self.momentum)
+            .set("weight_decay", self.weight_decay)
+            .set("schedule", self.schedule.as_ref())
+            .set("freeze", self.freeze.as_ref())
+            .set("precision", self.precision.as_ref())
+            .set("seed", self.seed)
+            .set("early_stopping", self.patience.map(|patience| json!({"patience": patience})))
+            .set("min_images_per_class", self.min_images_per_class);
+        let is_plain = !(self.no_crop || self.no_mirror || self.no_color_pca);
+        let augment = json!({"crop": !self.no_crop, "mirror": !self.no_mirror, "color_pca": !self.no_color_pca});
+        payload.set("augment", (!is_plain).then_some(augment));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use lookalike_shared::jobs::{Payload as _, Train};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn sent(line: &str) -> Value {
+        let args = Line::try_parse_from(line.split_whitespace()).unwrap().args;
+        let source = args.source.clone().unwrap_or_default();
+        let prefix = args.prefix.clone();
+        payload(&args, (source, prefix)).into_json()
+    }
+
+    #[test]
+    fn little_is_sent_when_little_is_said() {
+        let sent = sent("train scenes --source photos");
+        assert_eq!(sent, json!({"model": "scenes", "dataset": {"source": "photos", "prefix": ""}}));
+    }
+
+    #[test]
+    fn every_field_of_the_payload_can_be_set() {
+        let sent = sent(
+            "train scenes --source photos --prefix train/ --validation-prefix val/ --backbone alexnet --pretrained a@1 \
+             --image-size 128 --epochs 2 --batch-size 8 --optimizer adamw --learning-rate 0.1 --momentum 0.8 \
+             --weight-decay 0.01 --schedule step --no-crop --freeze norm --precision f32 --seed 7 --patience 3 \
+             --min-images-per-class 10",
+        );
+        let train: Train = serde_json::from_value(sent.clone()).unwrap();
+        assert!(train.check().is_empty());
+        let fields: Vec<_> = serde_json::to_value(&train).unwrap().as_object().unwrap().keys().cloned().collect();
+        let missing: Vec<_> = fields.iter().filter(|field| sent.get(field).is_none()).collect();
+        assert!(missing.is_empty(), "no flag sets {missing:?}");
+        assert_eq!(serde_json::to_value(&train).unwrap(), sent);
+    }
+
+    #[test]
+    fn pictures_and_a_source_exclude_each_other() {
+        for line in ["train m", "train m --pictures x --source y", "train m --set x --source y"] {
+            assert!(Line::try_parse_from(line.split_whitespace()).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+// What each route of the mock answers.
+import type { Job, JobAction, RankBy } from "../../src/api/types.ts";
+import { id } from "./chance.ts";
+import { become, jobs, logs, metrics, newJob, tell } from "./jobs.ts";
+import { answer, confusion, entries, indexes, keys, objects, sources, versions } from "./library.ts";
+import { picture } from "./pictures.ts";
+import { type Call, problem, type Reply } from "./plugin.ts";
+import { empty, paused, queues, queueSamples, workers, workerSamples } from "./world.ts";
+
+type Route = [method: string, pattern: string, answer: (call: Call) => Reply | Promise<Reply>];
+
+const FINAL = ["succeeded", "failed", "cancelled"];
+const list = (items: unknown[]): Reply => ({ body: { items, next_cursor: null } });
+const found = (value: unknown, what: string): Reply => (value === undefined ? problem(404, `${what}_not_found`, `there is no such ${what}`) : { body: value });
+const one = ({ path }: Call): Job | undefined => jobs.find((job) => job.id === path.id);
+
+function page(items: unknown[], { query }: Call): Reply {
+  const from = Number(query.get("cursor") ?? 0);
+  const to = from + Number(query.get("limit") ?? 50);
+  return { body: { items: items.slice(from, to), next_cursor: to < items.length ? String(to) : null } };
+}
+
+function session({ body, response }: Call): Reply {
+  const { key } = JSON.parse(body.toString()) as { key: string };
+  if (key !== "demo") return problem(401, "unauthenticated", "this key is not valid");
+  response.setHeader("set-cookie", "lookalike_session=demo; Path=/; HttpOnly; SameSite=Strict");
+  return { status: 204 };
+}
+
+function filtered({ query }: Pick<Call, "query">): Job[] {
+  const [name = "", value = ""] = (query.get("label") ?? "").split(":");
+  return jobs.filter((job) =>
+    (["kind", "state", "queue"] as const).every((field) => (query.get(field) ?? job[field]) === job[field])
+    && (name === "" || job.labels[name] === value) && job.created_at >= (query.get("since") ?? ""));
+}
+
+function act(job: Job, action: JobAction): boolean {
+  if (action === "cancel" && !FINAL.includes(job.state)) become(job, job.state === "running" ? "cancelling" : "cancelled");
+  else if (action === "retry" && (job.state === "failed" || job.state === "cancelled")) {
+    Object.assign(job, { error: null, finished_at: null, started_at: null, result: null });
+    become(job, "queued");
+  } else if (action === "delete" && FINAL.includes(job.state)) {
+    jobs.splice(jobs.indexOf(job), 1);
+    tell(job, "deleted");
+  } else return false;
+  return true;
+}
+
+function single(action: JobAction): (call: Call) => Reply {
+  return (call) => {
+    const job = one(call);
+    if (job === undefined) return problem(404, "job_not_found", "there is no such job");
+    return act(job, action) ? { status: action === "delete" ? 204 : 200, body: action === "delete" ? undefined : job } : problem(409, "wrong_state", `a ${job.state} job cannot be ${action}ed`);
+  };
+}
+
+function bulk({ body }: Call): Reply {
+  const { action, ids, filter } = JSON.parse(body.toString()) as { action: JobAction; ids?: string[]; filter?: Record<string, string> };
+  const chosen = ids === undefined ? filtered({ query: new URLSearchParams(filter) }) : jobs.filter((job) => ids.includes(job.id));
+  return { body: { affected: chosen.filter((job) => act(job, action)).length, dry_run: false, items: [] } };
+}
+
+/** Reads the plain fields of a multipart form. */
+function field(form: string): (name: string) => string | undefined {
+  return (name) => new RegExp(`name="${name}"\\r\\n\\r\\n([^\\r]*)`).exec(form)?.[1];
+}
+
+async function search({ body }: Call): Promise<Reply> {
+  const part = field(body.toString("latin1"));
+  const [index = "gallery", entry] = [part("index"), part("entry_id")];
+  await new Promise((resolve) => setTimeout(resolve, Number(process.env.MOCK_SLOW ?? 250)));
+  const job = newJob("search", Date.now(), "succeeded");
+  job.params = { index, k: Number(part("k") ?? 20), query: entry === undefined ? { by: "picture" } : { by: "entry", entry_id: entry } };
+  job.result = answer(index, Number(part("k") ?? 20), (part("rank_by") ?? "embedding") as RankBy, entry === undefined ? 17 : Number(entry.split("-")[0]));
+  return { body: job };
+}
+
+function submit(kind: string, { body }: Call): Reply {
+  const params = JSON.parse(body.toString()) as { model?: string };
+  if (params.model === "refused") {
+    const refusal = problem(422, "invalid", "1 field is not valid");
+    return { status: 422, body: { ...(refusal.body as object), errors: [{ pointer: "/model", detail: "there is no model \"refused\"" }] } };
+  }
+  const job = newJob(kind, Date.now(), "queued");
+  job.params = params;
+  tell(job, "queued");
+  return { status: 202, body: job };
+}
+
+function counts(): Reply {
+  const tally = (field: "state" | "kind") => jobs.reduce<Record<string, number>>((sum, job) => ({ ...sum, [job[field]]: (sum[job[field]] ?? 0) + 1 }), {});
+  return { body: { by_state: tally("state"), by_kind: tally("kind") } };
+}
+
+function sendPicture({ path, response }: Call): undefined {
+  const { type, body } = picture(path.entry ?? "");
+  response.setHeader("content-type", type);
+  response.end(body);
+}
+
+function pause({ path }: Call, wanted: boolean): Reply {
+  if (wanted) paused.add(path.name ?? "");
+  else paused.delete(path.name ?? "");
+  return found(queues().find(({ name }) => name === path.name), "queue");
+}
+
+const models = () => [...new Set(versions.map(({ name }) => name))].map((name) => {
+  const all = versions.filter((each) => each.name === name);
+  return { name, default_version: all.find((each) => each.is_default)?.version ?? 1, versions: all.length, latest: all.at(-1) };
+});
+
+export const routes: Route[] = [
+  ["POST", "/v1/session", session],
+  ["DELETE", "/v1/session", ({ response }) => { response.setHeader("set-cookie", "lookalike_session=; Path=/; Max-Age=0"); return { status: 204 }; }],
+  ["GET", "/v1/me", () => ({ body: { name: "admin", scope: "admin", scopes: ["read", "submit", "manage", "admin"], expires_at: null } })],
+  ["GET", "/v1/queues", () => list(queues())],
+  ["GET", "/v1/queues/samples", (call) => page(queueSamples.filter(({ at }) => at > (call.query.get("since") ?? "")), call)],
+  ["POST", "/v1/queues/:name/pause", (call) => pause(call, true)],
+  ["POST", "/v1/queues/:name/resume", (call) => pause(call, false)],
+  ["GET", "/v1/workers", () => list(workers)],
+  ["GET", "/v1/workers/:id/samples", (call) => page((workerSamples.get(call.path.id ?? "") ?? []).filter(({ at }) => at > (call.query.get("since") ?? "")), call)],
+  ["GET", "/v1/jobs", (call) => page(filtered(call), call)],
+  ["GET", "/v1/jobs/counts", counts],
+  ["POST", "/v1/jobs/bulk", bulk],
+  ["POST", "/v1/jobs/search", search],
+  ...["train", "index", "evaluate", "rebuild"].map((kind): Route => ["POST", `/v1/jobs/${kind}`, (call) => submit(kind, call)]),
+  ["GET", "/v1/system", () => ({ body: { version: "0.1.0", backbones: ["alexnet", "squeezenet1_1", "mobilenet_v2", "resnet18"].map((name) => ({ name, default_image_size: 224, min_image_size: 32, embedding_dim: 512 })) } })],
+  ["GET", "/v1/jobs/:id", (call) => found(one(call), "job")],
+  ["DELETE", "/v1/jobs/:id", single("delete")],
+  ["POST", "/v1/jobs/:id/cancel", single("cancel")],
+  ["POST", "/v1/jobs/:id/retry", single("retry")],
+  ["GET", "/v1/jobs/:id/logs", ({ path }) => list(logs.get(path.id ?? "") ?? [])],
+  ["GET", "/v1/jobs/:id/metrics", ({ path }) => list(metrics.get(path.id ?? "") ?? [])],
+  ["GET", "/v1/jobs/:id/items", (call) => list((one(call)?.progress?.failed ?? 0) === 0 ? [] : [
+    { uri: "photos/gallery/lemon/IMG_0412.jpg", status: "failed", code: "truncated", detail: "the file ends after 18,432 of 96,210 bytes" },
+    { uri: "photos/gallery/teapot/scan_01.tiff", status: "failed", code: "too_many_pixels", detail: "65535 x 65535 pixels are more than the 100,000,000 allowed" },
+    { uri: "photos/gallery/volcano/notes.jpg", status: "failed", code: "unknown_format", detail: "no picture: its first bytes are 3c 21 44 4f" },
+  ])],
+  ["GET", "/v1/models", () => list(empty ? [] : models())],
+  ["GET", "/v1/models/:name", ({ path }) => list(versions.filter(({ name }) => name === path.name))],
+  ["GET", "/v1/models/:name/:version/confusion", () => ({ body: confusion() })],
+  ["GET", "/v1/indexes", () => list(empty ? [] : indexes)],
+  ["GET", "/v1/indexes/:name", ({ path }) => found(indexes.find(({ name }) => name === path.name), "index")],
+  ["GET", "/v1/indexes/:name/entries", ({ path, query }) => {
+    const from = Number(query.get("cursor") ?? 0);
+    return { body: { items: entries(path.name ?? "", query.get("class") ?? undefined, from), next_cursor: from < 400 ? String(from + 48) : null } };
+  }],
+  ["GET", "/v1/indexes/:name/entries/:entry/thumbnail", sendPicture],
+  ["GET", "/v1/indexes/:name/entries/:entry/image", sendPicture],
+  ["GET", "/v1/sources", () => list(sources)],
+  ["GET", "/v1/sources/:name/objects", ({ query }) => list(objects(query.get("prefix") ?? ""))],
+  ["GET", "/v1/keys", () => list(keys)],
+  ["POST", "/v1/keys", ({ body }) => ({ status: 201, body: { ...keys[1], ...(JSON.parse(body.toString()) as object), id: id(Date.now()), key: "lk_5f0e8c1d2a7b4936_demo" } })],
+];

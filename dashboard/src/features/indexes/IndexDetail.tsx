@@ -1,0 +1,72 @@
+import { Alert, Grid, Group, Stack } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { IconArrowLeft, IconPhotoSearch, IconRefreshDot } from "@tabler/icons-react";
+import { count } from "~/format/number";
+import { Failure, Loading } from "~/ui/Blank";
+import { Figures } from "~/ui/Figures";
+import { AnchorLink, ButtonLink } from "~/ui/links";
+import { PageHeader } from "~/ui/PageHeader";
+import { Panel } from "~/ui/Panel";
+import { TimeAgo } from "~/ui/TimeAgo";
+import { Entries } from "./Entries";
+import { Generations } from "./Generations";
+import { IndexMenu } from "./IndexMenu";
+import { Partitions } from "./Partitions";
+import { indexByName } from "./queries";
+
+interface Props {
+  name: string;
+  /** The class whose entries are shown; undefined shows all. */
+  chosen: string | undefined;
+  onChoose: (className: string | undefined) => void;
+}
+
+/** One index: its generation, its classes, its pictures. */
+export function IndexDetail({ name, chosen, onChoose }: Props) {
+  const query = useQuery(indexByName(name));
+  if (query.isPending) return <Panel><Loading rows={8} /></Panel>;
+  if (query.data === undefined) return <Panel><Failure error={query.error} onRetry={() => void query.refetch()} /></Panel>;
+  const index = query.data;
+  return (
+    <>
+      <PageHeader
+        above={<AnchorLink to="/indexes" size="sm" c="dimmed" w="fit-content"><Group gap={5} component="span"><IconArrowLeft size={14} />Indexes</Group></AnchorLink>}
+        title={index.name}
+        below={<>Made <TimeAgo at={index.created_at} /></>}
+        actions={
+          <>
+            <ButtonLink to="/search" search={{ index: name }} leftSection={<IconPhotoSearch size={16} />}>Search it</ButtonLink>
+            <IndexMenu index={index} />
+          </>
+        }
+      />
+      <Stack gap="md">
+        {index.building !== null && (
+          <Alert color="violet" icon={<IconRefreshDot size={18} />} title={`Generation ${index.building.generation} is being filled with ${index.building.model}`}>
+            It holds {count(index.building.entries)} pictures so far. Searches use generation {index.generation} until it is complete.{" "}
+            <AnchorLink size="sm" to="/jobs" search={{ kind: "rebuild" }}>Follow the rebuild</AnchorLink>
+          </Alert>
+        )}
+        <Panel>
+          <Figures
+            figures={[
+              { label: "Pictures", value: count(index.entries) },
+              { label: "Classes", value: count(index.partitions.length) },
+              { label: "Model", value: index.model ?? "–" },
+              { label: "Generation", value: index.generation ?? "–" },
+            ]}
+          />
+        </Panel>
+        <Grid gap="md">
+          <Grid.Col span={{ base: 12, md: 4 }}>
+            <Stack gap="md">
+              <Partitions partitions={index.partitions} chosen={chosen} onChoose={onChoose} />
+              <Generations generations={index.generations} />
+            </Stack>
+          </Grid.Col>
+          <Grid.Col span={{ base: 12, md: 8 }}><Entries index={name} chosen={chosen} /></Grid.Col>
+        </Grid>
+      </Stack>
+    </>
+  );
+}

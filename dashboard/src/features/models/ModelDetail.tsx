@@ -1,0 +1,102 @@
+import { Badge, Button, Grid, Group, Select, Stack } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { IconArrowLeft, IconDownload, IconMoodEmpty } from "@tabler/icons-react";
+import { lazy, Suspense } from "react";
+import type { ModelVersion } from "~/api/types";
+import { useMay } from "~/features/session/useMay";
+import { bytes, percent, significant } from "~/format/number";
+import { Empty, Failure, Loading } from "~/ui/Blank";
+import { type Fact, Facts } from "~/ui/Facts";
+import { Figures } from "~/ui/Figures";
+import { AnchorLink } from "~/ui/links";
+import { PageHeader } from "~/ui/PageHeader";
+import { Panel } from "~/ui/Panel";
+import { PrecisionTable } from "~/ui/PrecisionTable";
+import { Readable } from "~/ui/Readable";
+import { TimeAgo } from "~/ui/TimeAgo";
+import { ConfusionPanel } from "./ConfusionPanel";
+import { modelVersions, useSetDefault } from "./queries";
+
+const TrainingCurve = lazy(() => import("~/features/jobs/TrainingCurve").then((module) => ({ default: module.TrainingCurve })));
+
+interface Props {
+  name: string;
+  version: number | undefined;
+  onVersion: (version: number) => void;
+}
+
+/** A model's card: what it is, how good it is, and where it came from. */
+export function ModelDetail({ name, version, onVersion }: Props) {
+  const versions = useQuery(modelVersions(name));
+  const setDefault = useSetDefault(name);
+  const manage = useMay("manage");
+  if (versions.isPending) return <Panel><Loading rows={8} /></Panel>;
+  if (versions.isError && versions.data === undefined) return <Panel><Failure error={versions.error} onRetry={() => void versions.refetch()} /></Panel>;
+  const shown = versions.data.find((each) => each.version === version) ?? versions.data.find((each) => each.is_default) ?? versions.data[0];
+  if (shown === undefined) return <Panel><Empty icon={<IconMoodEmpty size={22} />} title="No such model" /></Panel>;
+  return (
+    <>
+      <PageHeader
+        above={<AnchorLink to="/models" size="sm" c="dimmed" w="fit-content"><Group gap={5} component="span"><IconArrowLeft size={14} />Models</Group></AnchorLink>}
+        title={<Group gap={10} component="span">{name}@{shown.version}{shown.is_default && <Badge size="lg">Default</Badge>}</Group>}
+        below={<>{shown.backbone} · {shown.origin} <TimeAgo at={shown.created_at} /></>}
+        actions={
+          <>
+            <Select
+              aria-label="Version"
+              w={140}
+              allowDeselect={false}
+              data={versions.data.map((each) => ({ value: String(each.version), label: `Version ${each.version}` }))}
+              value={String(shown.version)}
+              onChange={(value) => value !== null && onVersion(Number(value))}
+            />
+            <Button variant="default" disabled={shown.is_default || !manage} loading={setDefault.isPending} onClick={() => setDefault.mutate(shown.version)}>Make default</Button>
+            <Button component="a" href={`/v1/models/${name}/${shown.version}/weights`} download variant="default" leftSection={<IconDownload size={16} />}>Weights</Button>
+          </>
+        }
+      />
+      <Card model={shown} />
+    </>
+  );
+}
+
+function Card({ model }: { model: ModelVersion }) {
+  const facts: Fact[] = [
+    { label: "Backbone", value: model.backbone },
+    { label: "Picture size", value: `${model.image_size} × ${model.image_size}` },
+    { label: "Embedding", value: `${significant(model.embedding_dim)} values` },
+    { label: "Weights", value: bytes(model.weights_bytes) },
+    { label: "Made by", value: model.job_id === null ? "import" : <AnchorLink to="/jobs/$id" params={{ id: model.job_id }} size="sm">its training job</AnchorLink> },
+    { label: "Classes", value: model.classes.join(", ") },
+  ];
+  return (
+    <Grid gap="md">
+      <Grid.Col span={{ base: 12, lg: 8 }}>
+        <Stack gap="md">
+          <Panel title="How good it is">
+            <Figures
+              figures={[
+                { label: "Validation accuracy", value: percent(model.validation_accuracy) },
+                { label: "Classes", value: model.classes.length },
+                { label: "Embedding", value: model.embedding_dim },
+              ]}
+            />
+            {model.precision_at !== null && <PrecisionTable precision={model.precision_at} />}
+          </Panel>
+          {model.job_id !== null && (
+            <Suspense fallback={<Panel title="Training curve"><Loading rows={6} /></Panel>}>
+              <TrainingCurve id={model.job_id} running={false} />
+            </Suspense>
+          )}
+          {model.origin === "trained" && <ConfusionPanel name={model.name} version={model.version} />}
+        </Stack>
+      </Grid.Col>
+      <Grid.Col span={{ base: 12, lg: 4 }}>
+        <Stack gap="md">
+          <Panel title="Details"><Facts facts={facts} /></Panel>
+          {Object.keys(model.card).length > 0 && <Panel title="Card"><Readable value={model.card} /></Panel>}
+        </Stack>
+      </Grid.Col>
+    </Grid>
+  );
+}

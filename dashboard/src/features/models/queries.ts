@@ -1,0 +1,52 @@
+// Reading models; choosing the default version; deleting.
+import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { api, take, takeAll } from "~/api/client";
+
+const ALL = ["models"] as const;
+
+export const modelList = queryOptions({
+  queryKey: [...ALL, "list"],
+  queryFn: ({ signal }) => takeAll((cursor) => api.GET("/v1/models", { params: { query: { limit: 200, cursor } }, signal })),
+});
+
+/** The networks that can be trained. */
+export const backbones = queryOptions({
+  queryKey: ["system"],
+  queryFn: async ({ signal }) => (await take(api.GET("/v1/system", { signal }))).backbones,
+  staleTime: Infinity,
+});
+
+/** Every version of a model, the newest first. */
+export function modelVersions(name: string) {
+  return queryOptions({
+    queryKey: [...ALL, "versions", name],
+    queryFn: async ({ signal }) => {
+      const { items } = await take(api.GET("/v1/models/{name}", { params: { path: { name } }, signal }));
+      return items.sort((a, b) => b.version - a.version);
+    },
+  });
+}
+
+export function confusion(name: string, version: number) {
+  return queryOptions({
+    queryKey: [...ALL, "confusion", name, version],
+    queryFn: ({ signal }) => take(api.GET("/v1/models/{name}/{version}/confusion", { params: { path: { name, version } }, signal })),
+    staleTime: Infinity,
+  });
+}
+
+export function useSetDefault(name: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (version: number) => take(api.PUT("/v1/models/{name}/default", { params: { path: { name } }, body: { version } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ALL }),
+  });
+}
+
+export function useDeleteVersion(name: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (version: number) => take(api.DELETE("/v1/models/{name}/{version}", { params: { path: { name, version } } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ALL }),
+  });
+}

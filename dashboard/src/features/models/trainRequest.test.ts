@@ -1,0 +1,26 @@
+import { describe, expect, it } from "vitest";
+import { EMPTY_FORM, folder, trainRequest } from "./trainRequest";
+
+const named = { ...EMPTY_FORM, model: "scenes", dataset: { source: "photos", prefix: "train" } };
+
+describe("a training's request", () => {
+  it("is not there before its required fields are", () => {
+    expect(trainRequest(EMPTY_FORM)).toBeNull();
+    expect(trainRequest({ ...named, held: "set" })).toBeNull();
+  });
+
+  it("leaves out what was left empty", () => {
+    expect(trainRequest(named)).toEqual({ model: "scenes", dataset: { source: "photos", prefix: "train/" }, optimizer: "sgd", schedule: "cosine" });
+  });
+
+  it("carries what was filled in", () => {
+    const form = { ...named, share: 20, pretrained: "imagenet", epochs: 5, learningRate: 0.01, patience: 3, freeze: "none" as const };
+    expect(trainRequest(form)).toMatchObject({
+      validation: { fraction: 0.2 }, pretrained: "imagenet", epochs: 5, learning_rate: 0.01, early_stopping: { patience: 3 }, freeze: "none",
+    });
+  });
+
+  it("names folders so that they match nothing beside them", () => {
+    expect(["", "val", "val/", " a/b "].map((prefix) => folder({ source: "s", prefix }).prefix)).toEqual(["", "val/", "val/", "a/b/"]);
+  });
+});

@@ -1,0 +1,58 @@
+import { Badge, Grid, NavLink, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { IconFolders } from "@tabler/icons-react";
+import { Empty, Failure, Loading } from "~/ui/Blank";
+import { PageHeader } from "~/ui/PageHeader";
+import { Panel } from "~/ui/Panel";
+import { Browser } from "./Browser";
+import { sourceList } from "./queries";
+
+interface Place {
+  source: string;
+  prefix?: string | undefined;
+}
+
+interface Props {
+  source: string | undefined;
+  prefix: string;
+  onPlace: (place: Place) => void;
+}
+
+/** The places that pictures are read from, and what is in them. */
+export function Sources({ source, prefix, onPlace }: Props) {
+  const sources = useQuery(sourceList);
+  const open = source ?? sources.data?.[0]?.name;
+  return (
+    <>
+      <PageHeader title="Sources" below="Where pictures are read from. The operator declares them; uploads are one of their own." />
+      {sources.isPending && <Panel><Loading rows={5} /></Panel>}
+      {sources.isError && sources.data === undefined && <Panel><Failure error={sources.error} onRetry={() => void sources.refetch()} /></Panel>}
+      {sources.data?.length === 0 && <Panel><Empty icon={<IconFolders size={22} />} title="No source is declared">Start the server with <code>--source NAME=URL</code>.</Empty></Panel>}
+      {sources.data !== undefined && open !== undefined && (
+        <Grid gap="md">
+          <Grid.Col span={{ base: 12, md: 4, xl: 3 }}>
+            <Panel title="Declared" flush>
+              <div style={{ padding: "0 8px 10px" }}>
+                {sources.data.map((each) => (
+                  <NavLink
+                    key={each.name}
+                    component="button"
+                    active={each.name === open}
+                    label={<Text size="sm" fw={600}>{each.name}</Text>}
+                    description={<span className="mono">{each.url}</span>}
+                    rightSection={each.writable ? <Badge size="xs" color="teal">writable</Badge> : undefined}
+                    style={{ borderRadius: 8 }}
+                    onClick={() => onPlace({ source: each.name })}
+                  />
+                ))}
+              </div>
+            </Panel>
+          </Grid.Col>
+          <Grid.Col span={{ base: 12, md: 8, xl: 9 }}>
+            <Browser source={open} prefix={prefix} onPrefix={(next) => onPlace({ source: open, prefix: next === "" ? undefined : next })} />
+          </Grid.Col>
+        </Grid>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,15 @@
+//! Which of several API processes does what only one should.
+
+use super::{DbError, PgConnection};
+
+/// The advisory lock of the leader.
+const LEADER_LOCK: i64 = 712_095;
+
+/// Makes this session the leader unless another one is. The session leads until it ends.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn try_lead(session: &mut PgConnection) -> Result<bool, DbError> {
+    let lock = sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "locked!""#, LEADER_LOCK);
+    Ok(lock.fetch_one(session).await?)
+}

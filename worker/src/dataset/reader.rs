@@ -1,0 +1,116 @@
+//! Reads and decodes the files of a labelled set, batch by batch, the next while the last is used.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream;
+use lookalike_shared::storage::{Source, StorageError};
+use rayon::prelude::*;
+
+use super::LabelledFile;
+use crate::picture::{Limits, Picture, PictureError, decode};
+use crate::runtime::context::{JobContext, JobError};
+
+/// Files per batch.
+const BATCH: usize = 64;
+/// Files fetched at a time.
+const FETCHES: usize = 16;
+
+/// Why a file is no picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// A stable name of the reason.
+    pub code: String,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+impl From<PictureError> for Unreadable {
+    fn from(error: PictureError) -> Self {
+        Self { code: error.code.as_str().to_owned(), detail: error.detail }
+    }
+}
+
+/// Reads files in order.
+pub struct Reader {
+    context: JobContext,
+    source: Source,
+    files: VecDeque<LabelledFile>,
+    limits: Limits,
+}
+
+impl Reader {
+    /// A reader of `files` of `source`, within the bounds of the worker.
+    pub fn new(context: &JobContext, source: Source, files: Vec<LabelledFile>) -> Self {
+        let limits = picture_limits(&context.services.limits);
+        Self { context: context.clone(), source, files: files.into(), limits }
+    }
+
+    /// The next batch, `view` taken of each picture that could be read. None at the end.
+    ///
+    /// # Errors
+    /// [`JobError::Stopped`], or the source failed.
+    pub async fn next_with<T: Send + 'static>(
+        &mut self,
+        view: impl Fn(&[u8], &Picture) -> T + Send + Sync + 'static,
+    ) -> Result<Option<Vec<(LabelledFile, Result<T, Unreadable>)>>, JobError> {
+        self.context.check_stop()?;
+        let files: Vec<_> = self.files.drain(..BATCH.min(self.files.len())).collect();
+        if files.is_empty() {
+            return Ok(None);
+        }
+        let limit = self.limits.max_bytes as u64;
+        let keys: Vec<String> = files.iter().map(|file| file.key.clone()).collect();
+        let fetched = fetch_all(&self.source, keys, limit).await?;
+        let limits = self.limits;
+        let views = tokio::task::spawn_blocking(move || {
+            let view_one = |bytes: Result<Bytes, Unreadable>| {
+                let bytes = bytes?;
+                Ok(view(&bytes, &decode(&bytes, &limits)?))
+            };
+            fetched.into_par_iter().map(view_one).collect::<Vec<_>>()
+        });
+        let views = views.await.map_err(|error| JobError::retry("panic", error.to_string()))?;
+        Ok(Some(files.into_iter().zip(views).collect()))
+    }
+}
+
+/// Fetches objects, several at a time, in order. What is missing or too large is told of its object; a store
+/// that fails is tried again by the next attempt.
+///
+/// # Errors
+/// The store's failure.
+pub async fn fetch_all(
+    source: &Source,
+    keys: Vec<String>,
+    limit: u64,
+) -> Result<Vec<Result<Bytes, Unreadable>>, JobError> {
+    let fetches = keys.into_iter().map(|key| {
+        let source = source.clone();
+        async move { source.get(&key, limit).await }
+    });
+    let fetched: Vec<_> = stream::iter(fetches).buffered(FETCHES).collect().await;
+    fetched.into_iter().map(judge).collect()
+}
+
+fn judge(fetched: Result<Bytes, StorageError>) -> Result<Result<Bytes, Unreadable>, JobError> {
+    let code = match &fetched {
+        Ok(_) => return Ok(Ok(fetched?)),
+        Err(StorageError::NotFound { .. }) => "not_found",
+        Err(StorageError::TooLarge { .. }) => "too_large",
+        Err(StorageError::InvalidKey { .. }) => "invalid_key",
+        Err(_) => return Ok(Ok(fetched?)),
+    };
+    let detail = fetched.err().map(|error| error.to_string()).unwrap_or_default();
+    Ok(Err(Unreadable { code: code.to_owned(), detail }))
+}
+
+/// The codec's bounds from the worker's.
+pub fn picture_limits(limits: &lookalike_shared::config::Limits) -> Limits {
+    Limits {
+        max_bytes: usize::try_from(limits.max_picture_bytes).unwrap_or(usize::MAX),
+        max_pixels: limits.max_picture_pixels,
+        ..Limits::default()
+    }
+}

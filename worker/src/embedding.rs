@@ -1,0 +1,47 @@
+//! A picture's vectors, as jobs use them.
+
+use crate::inference::{Inference, Priority};
+use crate::models::StoredModel;
+use crate::network::Pictures;
+use crate::runtime::context::JobError;
+
+/// What a model says of one picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vector {
+    /// Softmax output, one value per class.
+    pub probabilities: Vec<f32>,
+    /// Penultimate feature, L2-normalised.
+    pub embedding: Vec<f32>,
+}
+
+impl Vector {
+    /// The class with the highest probability, the first of equals.
+    pub fn class(&self) -> usize {
+        let p = &self.probabilities;
+        (1..p.len()).fold(0, |best, class| if p[class] > p[best] { class } else { best })
+    }
+}
+
+/// The vectors of prepared pictures (RGB, `[S, S, 3]`, of the model's size), in order.
+///
+/// # Errors
+/// A failure of the device, which another attempt may not meet.
+pub async fn embed(
+    inference: &Inference,
+    model: &StoredModel,
+    pixels: &[Vec<u8>],
+    priority: Priority,
+) -> Result<Vec<Vector>, JobError> {
+    if pixels.is_empty() {
+        return Ok(Vec::new());
+    }
+    let pictures = Pictures::new(model.spec.image_size, pixels.concat())
+        .map_err(|error| JobError::permanent("invalid_pictures", error.to_string()))?;
+    let answers = inference.embed(&model.spec, pictures, priority).await;
+    let answers = answers.map_err(|error| JobError::retry("device_failed", error.to_string()))?;
+    let vector = |picture| Vector {
+        probabilities: answers.probabilities(picture).to_vec(),
+        embedding: answers.embedding(picture).to_vec(),
+    };
+    Ok((0..answers.len()).map(vector).collect())
+}

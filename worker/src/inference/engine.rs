@@ -1,0 +1,161 @@
+//! What answers pictures, whatever runs the network.
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::network::{NetworkError, Normalisation, Pictures};
+
+/// A model as the inference thread needs it.
+#[derive(Debug, Clone)]
+pub struct ModelSpec {
+    /// Tells models apart; the same id must always come with the same weights.
+    pub id: Uuid,
+    /// Name of the architecture.
+    pub backbone: String,
+    /// Number of classes.
+    pub classes: usize,
+    /// Side of the pictures it reads.
+    pub image_size: usize,
+    /// How pixels are scaled for it.
+    pub normalisation: Normalisation,
+    /// Its weights, a safetensors file.
+    pub weights: Bytes,
+}
+
+/// What is known of a loaded engine.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct EngineInfo {
+    /// What runs the network, e.g. `torch`.
+    pub engine: &'static str,
+    /// Where, e.g. `cpu` or `cuda:0`.
+    pub device: String,
+    /// The architecture.
+    pub backbone: String,
+    /// Number of classes.
+    pub classes: usize,
+    /// Values in an embedding.
+    pub dimensions: usize,
+    /// Side of the pictures it reads.
+    pub image_size: usize,
+}
+
+/// Answers for N pictures.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Answers {
+    classes: usize,
+    dimensions: usize,
+    probabilities: Vec<f32>,
+    embeddings: Vec<f32>,
+}
+
+impl Answers {
+    /// Answers from `probabilities` `[N, classes]`, each row of sum 1, and `embeddings` `[N, dimensions]`, each row of
+    /// length 1.
+    pub fn new(classes: usize, dimensions: usize, probabilities: Vec<f32>, embeddings: Vec<f32>) -> Self {
+        debug_assert_eq!(probabilities.len() * dimensions, embeddings.len() * classes);
+        Self { classes, dimensions, probabilities, embeddings }
+    }
+
+    /// Number of pictures.
+    pub fn len(&self) -> usize {
+        self.probabilities.len().checked_div(self.classes).unwrap_or(0)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Values in an embedding.
+    pub fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+
+    /// The probability of every class for one picture.
+    pub fn probabilities(&self, picture: usize) -> &[f32] {
+        &self.probabilities[picture * self.classes..][..self.classes]
+    }
+
+    /// The embedding of one picture, of length 1.
+    pub fn embedding(&self, picture: usize) -> &[f32] {
+        &self.embeddings[picture * self.dimensions..][..self.dimensions]
+    }
+
+    /// The most probable class of one picture; the first of equals.
+    pub fn class(&self, picture: usize) -> usize {
+        let mut best = 0;
+        let probabilities = self.probabilities(picture);
+        for (class, probability) in probabilities.iter().enumerate() {
+            if *probability > probabilities[best] {
+                best = class;
+            }
+        }
+        best
+    }
+
+    /// The answers for `count` pictures from `first` on.
+    pub(super) fn part(&self, first: usize, count: usize) -> Self {
+        let cut = |values: &[f32], width: usize| values[first * width..(first + count) * width].to_vec();
+        Self {
+            probabilities: cut(&self.probabilities, self.classes),
+            embeddings: cut(&self.embeddings, self.dimensions),
+            ..*self
+        }
+    }
+
+    /// Adds answers of the same model.
+    pub(super) fn append(&mut self, other: Self) {
+        self.classes = other.classes;
+        self.dimensions = other.dimensions;
+        self.probabilities.extend(other.probabilities);
+        self.embeddings.extend(other.embeddings);
+    }
+}
+
+/// Reasons why pictures are not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The model cannot be loaded, or the network or its device failed.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// No such architecture.
+    #[error(transparent)]
+    Backbone(#[from] lookalike_shared::domain::UnknownValue),
+    /// The weights are of another model than the specification says.
+    #[error("the weights tell {weights} classes apart, the model has {model}")]
+    OtherClasses {
+        /// Width of the head in the weights.
+        weights: usize,
+        /// Classes of the model.
+        model: usize,
+    },
+    /// Pictures of another size than the model reads.
+    #[error("pictures of {found} pixels were given to a model that reads {expected}")]
+    OtherSize {
+        /// Side of the pictures.
+        found: usize,
+        /// Side that the model reads.
+        expected: usize,
+    },
+    /// A part of this program broke its own rules.
+    #[error("the engine panicked: {0}")]
+    Panic(String),
+}
+
+impl From<tch::TchError> for EngineError {
+    fn from(error: tch::TchError) -> Self {
+        Self::Network(error.into())
+    }
+}
+
+/// One loaded model that answers pictures.
+pub trait Engine: Send {
+    /// Probabilities and embeddings of a batch.
+    ///
+    /// # Errors
+    /// When the pictures are of another size than the model reads, or the device fails.
+    fn embed(&mut self, pictures: &Pictures) -> Result<Answers, EngineError>;
+
+    /// What this is.
+    fn describe(&self) -> EngineInfo;
+}

@@ -1,0 +1,19 @@
+//! Inference: pictures in, probabilities and embeddings out.
+//!
+//! One operating system thread owns the device and the loaded models; everybody else holds an [`Inference`], a
+//! cloneable handle that sends requests to it. Searches go before bulk work and share a batch when they wait at the
+//! same time. The thread does no I/O: a request carries the model it is for, weights included, and the thread keeps
+//! the most recently used ones ready.
+
+mod engine;
+mod handle;
+mod models;
+mod thread;
+mod torch;
+
+#[cfg(test)]
+mod tests;
+
+pub use engine::{Answers, Engine, EngineError, EngineInfo, ModelSpec};
+pub use handle::{Inference, InferenceError, Options, Priority};
+pub use torch::TorchEngine;

@@ -1,0 +1,77 @@
+//! The engine that runs networks with libtorch, on CPUs and GPUs.
+
+use lookalike_shared::domain::backbone;
+use tch::{Device, Kind, TchError, Tensor};
+
+use super::engine::{Answers, Engine, EngineError, EngineInfo, ModelSpec};
+use crate::network::{Mode, Network, Normalisation, Pictures, unit_length};
+
+/// A network in evaluation mode, its batch norms merged into its convolutions.
+#[derive(Debug)]
+pub struct TorchEngine {
+    network: Network,
+    normalisation: Normalisation,
+    image_size: usize,
+}
+
+impl TorchEngine {
+    /// Loads a model on a device.
+    ///
+    /// # Errors
+    /// When the architecture is unknown, the weights are not its weights or have another number of classes, or the
+    /// device lacks memory.
+    pub fn load(spec: &ModelSpec, device: Device) -> Result<Self, EngineError> {
+        let network = Network::from_weights(backbone::by_name(&spec.backbone)?, &spec.weights, device)?;
+        if network.classes() != spec.classes {
+            return Err(EngineError::OtherClasses { weights: network.classes(), model: spec.classes });
+        }
+        Ok(Self {
+            network: network.folded()?,
+            normalisation: spec.normalisation,
+            image_size: spec.image_size,
+        })
+    }
+}
+
+impl Engine for TorchEngine {
+    fn embed(&mut self, pictures: &Pictures) -> Result<Answers, EngineError> {
+        let (found, expected) = (pictures.side(), self.image_size);
+        if found != expected {
+            return Err(EngineError::OtherSize { found, expected });
+        }
+        let _guard = tch::no_grad_guard();
+        let device = self.network.device();
+        let batch = self.normalisation.tensor(pictures.pixels(), self.image_size, device)?;
+        let output = self.network.forward(&batch, Mode::Eval)?;
+        let probabilities = output.logits.f_softmax(1, Kind::Float)?;
+        let embeddings = unit_length(&output.embedding)?;
+        let backbone = self.network.backbone();
+        Ok(Answers::new(
+            self.network.classes(),
+            backbone.embedding_dim,
+            values(&probabilities)?,
+            values(&embeddings)?,
+        ))
+    }
+
+    fn describe(&self) -> EngineInfo {
+        EngineInfo {
+            engine: "torch",
+            device: match self.network.device() {
+                Device::Cpu => "cpu".to_owned(),
+                Device::Cuda(index) => format!("cuda:{index}"),
+                Device::Mps => "mps".to_owned(),
+                Device::Vulkan => "vulkan".to_owned(),
+            },
+            backbone: self.network.backbone().name.to_owned(),
+            classes: self.network.classes(),
+            dimensions: self.network.backbone().embedding_dim,
+            image_size: self.image_size,
+        }
+    }
+}
+
+/// A tensor's values, row by row.
+fn values(tensor: &Tensor) -> Result<Vec<f32>, TchError> {
+    Vec::try_from(tensor.f_contiguous()?.f_view([-1])?)
+}

@@ -1,0 +1,236 @@
+//! Trains a model on labelled folders and stores it as the next version of its name.
+//!
+//! Pictures are decoded once into memory; a thread of its own runs the loop, and this task stores what it
+//! tells: progress, a row and a checkpoint per epoch. A later attempt goes on from the last checkpoint. The
+//! model's row and the job's end are one transaction.
+
+mod data;
+mod observer;
+mod recipe;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use lookalike_shared::db::models::{NewModel, insert_model, lock_name};
+use lookalike_shared::db::{self, metrics};
+use lookalike_shared::domain::job::Progress;
+use lookalike_shared::domain::progress::Meter;
+use lookalike_shared::jobs::Train;
+use lookalike_shared::storage::StorageError;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use self::data::TrainingData;
+use self::observer::{Message, Reporter};
+use self::recipe::Recipe;
+use crate::models::StoredModel;
+use crate::network::Network;
+use crate::runtime::context::{JobContext, JobError, JobOutcome, LogLevel, PROGRESS_INTERVAL};
+use crate::training::{Metrics, Outcome, TrainError};
+
+/// The largest checkpoint that is read back.
+const MAX_CHECKPOINT_BYTES: u64 = 8 << 30;
+
+/// Reads the pictures, trains, stores the model.
+pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
+    let payload: Train = context.payload()?;
+    let pretrained = match &payload.pretrained {
+        Some(reference) => Some(context.services.models.get(reference).await?),
+        None => None,
+    };
+    let recipe = Recipe::of(&payload, pretrained.as_deref())?;
+    let data = data::read(&context, &payload).await?;
+    let summary = format!(
+        "training {} on {} pictures of {} classes, {} held back for validation",
+        recipe.backbone.name,
+        data.dataset.train().labels.len(),
+        data.classes.len(),
+        data.dataset.validation().labels.len(),
+    );
+    context.log(LogLevel::Info, summary).await;
+    let resume = find_checkpoint(&context).await?;
+    if resume.is_some() {
+        context.log(LogLevel::Info, "going on from the last checkpoint").await;
+    }
+    let data = Arc::new(data);
+    let trained = train(&context, &recipe, data.clone(), pretrained, resume).await?;
+    store(&context, &payload, &recipe, &data, trained).await
+}
+
+fn checkpoint_key(context: &JobContext) -> String {
+    format!("jobs/{}/checkpoint.safetensors", context.attempt.job_id)
+}
+
+async fn find_checkpoint(context: &JobContext) -> Result<Option<Bytes>, JobError> {
+    match context.storage().artifacts().get(&checkpoint_key(context), MAX_CHECKPOINT_BYTES).await {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(StorageError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What the loop gave.
+struct Trained {
+    weights: Vec<u8>,
+    metrics: Metrics,
+}
+
+async fn train(
+    context: &JobContext,
+    recipe: &Recipe,
+    data: Arc<TrainingData>,
+    pretrained: Option<Arc<StoredModel>>,
+    resume: Option<Bytes>,
+) -> Result<Trained, JobError> {
+    let (sender, mut messages) = mpsc::channel(4);
+    let mut reporter = Reporter::new(context.stop.clone(), sender);
+    let (recipe_of_loop, device) = (recipe.clone(), context.services.device);
+    let total = data.dataset.train().labels.len() as u64 * u64::from(recipe.config.epochs);
+    let thread = tokio::task::spawn_blocking(move || {
+        let classes = data.classes.len();
+        let seed = recipe_of_loop.config.seed;
+        let mut network = Network::new(recipe_of_loop.backbone, classes, seed, device)?;
+        if let Some(model) = pretrained {
+            network.load(&model.spec.weights)?;
+        }
+        let config = &recipe_of_loop.config;
+        let outcome = crate::training::train(&mut network, &data.dataset, config, resume.as_deref(), &mut reporter)?;
+        Ok::<_, TrainError>(match outcome {
+            Outcome::Stopped => None,
+            Outcome::Finished(metrics) => Some(Trained { weights: network.save()?, metrics: *metrics }),
+        })
+    });
+    let mut meter = Meter::new("training", "pictures", Some(total));
+    let mut told = Instant::now() - PROGRESS_INTERVAL;
+    while let Some(message) = messages.recv().await {
+        match message {
+            Message::Progress { phase, done } => {
+                let progress = meter.update(context.started.elapsed().as_secs_f64(), done.min(total), 0).clone();
+                if told.elapsed() >= PROGRESS_INTERVAL {
+                    told = Instant::now();
+                    tell(context, Progress { phase: phase.to_owned(), ..progress }).await?;
+                }
+            }
+            Message::Epoch { row, checkpoint } => store_epoch(context, row.epoch, json!(row), checkpoint).await?,
+        }
+    }
+    let ended = thread.await.map_err(|error| JobError::retry("panic", error.to_string()))?;
+    ended.map_err(training_failed)?.ok_or(JobError::Stopped)
+}
+
+/// Tells progress; an attempt that is to stop is stopped by its token, and the loop ends by itself.
+async fn tell(context: &JobContext, progress: Progress) -> Result<(), JobError> {
+    match context.progress(&progress).await {
+        Ok(()) | Err(JobError::Stopped) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn store_epoch(context: &JobContext, epoch: u32, row: Value, checkpoint: Vec<u8>) -> Result<(), JobError> {
+    let (job, fence) = (context.attempt.job_id, context.attempt.fence);
+    let number = i32::try_from(epoch).unwrap_or(i32::MAX);
+    // The checkpoint first: a row then never tells of an epoch that a later attempt would do again.
+    if context.stop.reason() != Some(crate::runtime::stop::StopReason::Lost) {
+        context.storage().artifacts().put(&checkpoint_key(context), checkpoint.into()).await?;
+    }
+    metrics::insert_epoch(context.db(), job, fence, number, &row).await?;
+    Ok(())
+}
+
+fn training_failed(error: TrainError) -> JobError {
+    match error {
+        TrainError::Config(_) => JobError::permanent("invalid_recipe", error.to_string()),
+        TrainError::Dataset(_) => JobError::permanent("invalid_dataset", error.to_string()),
+        TrainError::Diverged { .. } => JobError::permanent("diverged", error.to_string()),
+        TrainError::Checkpoint(_) => JobError::permanent("checkpoint_unusable", error.to_string()),
+        TrainError::Network(_) => JobError::retry("device_failed", error.to_string()),
+    }
+}
+
+async fn store(
+    context: &JobContext,
+    payload: &Train,
+    recipe: &Recipe,
+    data: &TrainingData,
+    trained: Trained,
+) -> Result<JobOutcome, JobError> {
+    let id = Uuid::now_v7();
+    let weights_key = format!("models/{id}/weights.safetensors");
+    let weights = Bytes::from(trained.weights);
+    let progress = Progress { phase: "storing".to_owned(), unit: "pictures".to_owned(), ..Progress::default() };
+    context.progress(&progress).await?;
+    context.storage().artifacts().put(&weights_key, weights.clone()).await?;
+    let model = NewModel {
+        id,
+        name: payload.model.clone(),
+        backbone: recipe.backbone.name.to_owned(),
+        classes: data.classes.clone(),
+        image_size: i32::try_from(payload.image_size).unwrap_or(i32::MAX),
+        embedding_dim: i32::try_from(recipe.embedding_dim).unwrap_or(i32::MAX),
+        weights_key: weights_key.clone(),
+        weights_bytes: i64::try_from(weights.len()).unwrap_or(i64::MAX),
+        weights_sha256: Sha256::digest(&weights).to_vec(),
+        origin: "trained",
+        job_id: Some(context.attempt.job_id.0),
+        card: card(context, payload, recipe, data, &trained.metrics),
+        labels: json!({}),
+    };
+    let stored = store_row(context, &model, &trained.metrics).await;
+    let artifacts = context.storage().artifacts();
+    // What nobody points to is deleted as well as may be; a file left behind harms nobody.
+    let spare = if stored.is_ok() { checkpoint_key(context) } else { weights_key };
+    if stored.is_ok() || matches!(&stored, Err(JobError::Stopped)) {
+        _ = artifacts.delete(&spare).await;
+    }
+    stored
+}
+
+async fn store_row(context: &JobContext, model: &NewModel, metrics: &Metrics) -> Result<JobOutcome, JobError> {
+    let mut tx = db::begin(context.db()).await?;
+    lock_name(&mut tx, &model.name).await?;
+    let version = insert_model(&mut *tx, model).await?;
+    let result = json!({
+        "model": format!("{}@{version}", model.name),
+        "epochs": metrics.epochs,
+        "best_epoch": metrics.best_epoch,
+        "validation_accuracy": metrics.validation_accuracy,
+        "train_accuracy": metrics.train_accuracy,
+        "precision_at": metrics.precision_at,
+        "map": metrics.map,
+        "images_per_second": metrics.images_per_second,
+        "device": context.services.device_name,
+        "seconds": context.started.elapsed().as_secs_f64(),
+    });
+    context.succeed_in(&mut tx, &result).await?;
+    db::commit(tx).await?;
+    Ok(JobOutcome::Stored)
+}
+
+/// The model's card: who asked for it, what it was trained on, how, and how well it does.
+fn card(context: &JobContext, payload: &Train, recipe: &Recipe, data: &TrainingData, metrics: &Metrics) -> Value {
+    json!({
+        "trained_at": chrono::Utc::now(),
+        "job_id": context.attempt.job_id,
+        "dataset": {
+            "source": payload.dataset.source,
+            "prefix": payload.dataset.prefix,
+            "train": data.dataset.train().labels.len(),
+            "validation": data.dataset.validation().labels.len(),
+            "unreadable": data.unreadable,
+            "images_per_class": data.per_class,
+        },
+        "pretrained": recipe.pretrained,
+        "recipe": recipe.config,
+        "image_size": payload.image_size,
+        "iterations": metrics.steps,
+        "validation_accuracy": metrics.validation_accuracy,
+        "train_accuracy": metrics.train_accuracy,
+        "metrics": metrics,
+        "device": context.services.device_name,
+        "version": env!("CARGO_PKG_VERSION"),
+        "seconds": context.started.elapsed().as_secs_f64(),
+    })
+}

@@ -1,0 +1,78 @@
+//! Between the thread that trains and the task that stores.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use crate::runtime::stop::StopToken;
+use crate::training::{EpochRow, Observer, Phase, Progress, Snapshot};
+
+/// How often progress is handed over at most.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// What the loop tells.
+pub enum Message {
+    /// How far it is, in pictures over all epochs.
+    Progress {
+        /// What it is busy with.
+        phase: &'static str,
+        /// Pictures seen.
+        done: u64,
+    },
+    /// An epoch is over.
+    Epoch {
+        /// Its figures.
+        row: EpochRow,
+        /// What the run can be resumed from.
+        checkpoint: Vec<u8>,
+    },
+}
+
+/// Hands messages over and ends the loop when the attempt is to stop.
+pub struct Reporter {
+    stop: StopToken,
+    messages: mpsc::Sender<Message>,
+    last: Instant,
+}
+
+impl Reporter {
+    /// A reporter that heeds `stop`.
+    pub fn new(stop: StopToken, messages: mpsc::Sender<Message>) -> Self {
+        Self { stop, messages, last: Instant::now() - INTERVAL }
+    }
+
+    fn go_on(&self) -> ControlFlow<()> {
+        if self.stop.is_tripped() || self.messages.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+impl Observer for Reporter {
+    fn progress(&mut self, progress: Progress) -> ControlFlow<()> {
+        if self.last.elapsed() >= INTERVAL {
+            self.last = Instant::now();
+            let (phase, epochs) = match progress.phase {
+                Phase::Train => ("training", u64::from(progress.epoch - 1)),
+                Phase::Validate => ("validating", u64::from(progress.epoch)),
+                Phase::Evaluate => ("evaluating", u64::from(progress.epoch)),
+            };
+            let within = if progress.phase == Phase::Train { progress.done as u64 } else { 0 };
+            let per_epoch = if progress.phase == Phase::Train { progress.total as u64 } else { 0 };
+            let done = epochs * per_epoch + within;
+            // A full channel means that the last one is still being stored: this one is not needed.
+            _ = self.messages.try_send(Message::Progress { phase, done });
+        }
+        self.go_on()
+    }
+
+    fn epoch(&mut self, row: &EpochRow, snapshot: &Snapshot<'_>) -> ControlFlow<()> {
+        match snapshot.checkpoint() {
+            Ok(checkpoint) => {
+                // A closed channel ends the loop below.
+                _ = self.messages.blocking_send(Message::Epoch { row: row.clone(), checkpoint });
+            }
+            Err(error) => tracing::warn!(%error, epoch = row.epoch, "no checkpoint of this epoch"),
+        }
+        self.go_on()
+    }
+}

@@ -1,0 +1,92 @@
+//! From what was asked to what is done: backbone, settings of the loop, defaults.
+
+use lookalike_shared::domain::backbone::{self, Backbone};
+use lookalike_shared::jobs::{self, Train};
+
+use crate::models::StoredModel;
+use crate::network::{Freeze, Normalisation};
+use crate::runtime::context::JobError;
+use crate::training::{Augment, EarlyStopping, OptimizerKind, ScheduleKind, TrainConfig};
+
+/// Network used when neither it nor pretrained weights are named.
+const DEFAULT_BACKBONE: &str = "mobilenet_v2";
+
+/// How a model is trained.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// The network.
+    pub backbone: &'static Backbone,
+    /// `name@version` of the weights it starts from.
+    pub pretrained: Option<String>,
+    /// Length of its embeddings.
+    pub embedding_dim: usize,
+    /// Settings of the loop.
+    pub config: TrainConfig,
+}
+
+impl Recipe {
+    /// The recipe of a request.
+    ///
+    /// # Errors
+    /// A permanent failure when backbone, pretrained weights and picture size do not go together.
+    pub fn of(train: &Train, pretrained: Option<&StoredModel>) -> Result<Self, JobError> {
+        let invalid = |detail: String| JobError::permanent("invalid_recipe", detail);
+        let backbone = match (&train.backbone, pretrained) {
+            (None, Some(model)) => model.backbone,
+            (None, None) => backbone::by_name(DEFAULT_BACKBONE).map_err(|error| invalid(error.to_string()))?,
+            (Some(name), _) => backbone::by_name(name).map_err(|error| invalid(error.to_string()))?,
+        };
+        if let Some(model) = pretrained.filter(|model| model.backbone.name != backbone.name) {
+            let (reference, own) = (model.row.reference(), model.backbone.name);
+            return Err(invalid(format!("model {reference} is a {own}, not a {}", backbone.name)));
+        }
+        backbone.check_image_size(train.image_size).map_err(|error| invalid(error.to_string()))?;
+        Ok(Self {
+            backbone,
+            pretrained: pretrained.map(|model| model.row.reference()),
+            embedding_dim: backbone.embedding_dim,
+            config: config(train, pretrained.is_some()),
+        })
+    }
+}
+
+fn config(train: &Train, pretrained: bool) -> TrainConfig {
+    let freeze = match train.freeze {
+        Some(jobs::Freeze::None) => Freeze::None,
+        Some(jobs::Freeze::Backbone) => Freeze::Backbone,
+        Some(jobs::Freeze::Norm) => Freeze::Norm,
+        None if pretrained => Freeze::Backbone,
+        None => Freeze::None,
+    };
+    let optimizer = match train.optimizer {
+        jobs::Optimizer::Sgd => OptimizerKind::Sgd,
+        jobs::Optimizer::Adamw => OptimizerKind::AdamW,
+    };
+    let rate = match train.optimizer {
+        jobs::Optimizer::Sgd => 0.01,
+        jobs::Optimizer::Adamw => 0.001,
+    };
+    TrainConfig {
+        epochs: train.epochs,
+        batch_size: train.batch_size as usize,
+        optimizer,
+        learning_rate: train.learning_rate.unwrap_or(rate),
+        momentum: train.momentum,
+        weight_decay: train.weight_decay,
+        schedule: match train.schedule {
+            jobs::Schedule::Cosine => ScheduleKind::Cosine,
+            jobs::Schedule::Step => ScheduleKind::Step,
+            jobs::Schedule::Constant => ScheduleKind::Constant,
+        },
+        augment: Augment {
+            crop: train.augment.crop,
+            mirror: train.augment.mirror,
+            color_pca: train.augment.color_pca,
+        },
+        freeze,
+        normalisation: Normalisation::default(),
+        seed: train.seed,
+        early_stopping: train.early_stopping.map(|stopping| EarlyStopping { patience: stopping.patience }),
+        ..TrainConfig::default()
+    }
+}

@@ -1,0 +1,100 @@
+//! From a query's vectors to hits: route to classes, match within their partitions, exactly.
+//!
+//! The engine is PostgreSQL with pgvector: the leaves of the probed classes are scanned and ranked by Euclidean
+//! distance, ties by entry id.
+
+use lookalike_shared::db::gallery::{Hit, MatchQuery, match_entries};
+use lookalike_shared::db::indexes::{Partition, list_partitions};
+use lookalike_shared::db::{DbError, PgPool};
+use lookalike_shared::domain::search::{Probes, RankBy, route};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::embedding::Vector;
+
+/// The engine's name in answers.
+pub const ENGINE: &str = "postgres";
+
+/// What is looked for.
+#[derive(Debug, Clone)]
+pub struct Wanted<'a> {
+    /// The query's vectors.
+    pub vector: &'a Vector,
+    /// Which partitions to look into.
+    pub probes: Probes,
+    /// What distances are measured between.
+    pub rank_by: RankBy,
+    /// How many hits.
+    pub k: u32,
+    /// Only entries of these classes.
+    pub classes: Option<&'a [usize]>,
+    /// Only entries whose metadata holds all of this object.
+    pub metadata: Option<&'a Value>,
+    /// Only hits at least this similar.
+    pub min_similarity: Option<f64>,
+    /// An entry that is no hit.
+    pub exclude: Option<Uuid>,
+    /// A picture that is no hit, by its uri.
+    pub exclude_uri: Option<&'a str>,
+}
+
+/// What was found, and where it was looked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The hits, nearest first.
+    pub hits: Vec<Hit>,
+    /// Partitions looked into.
+    pub partitions: usize,
+    /// Entries in them.
+    pub entries: i64,
+    /// Partitions there are.
+    pub of_partitions: usize,
+    /// Entries there are.
+    pub of_entries: i64,
+}
+
+/// Finds the nearest entries of a generation.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn find(db: &PgPool, generation: i32, wanted: &Wanted<'_>) -> Result<Found, DbError> {
+    let partitions = list_partitions(db, generation).await?;
+    let probed = probed(&partitions, wanted);
+    let vector = match wanted.rank_by {
+        RankBy::Embedding => &wanted.vector.embedding,
+        RankBy::Probabilities => &wanted.vector.probabilities,
+    };
+    let classes: Vec<i32> = probed.iter().map(|partition| partition.class_id).collect();
+    let query = MatchQuery {
+        classes: &classes,
+        rank_by: wanted.rank_by,
+        vector,
+        k: i64::from(wanted.k),
+        exclude: wanted.exclude,
+        exclude_uri: wanted.exclude_uri,
+        metadata: wanted.metadata,
+        max_distance: wanted.min_similarity.filter(|similarity| *similarity > 0.0).map(|s| 1.0 / s - 1.0),
+    };
+    let hits = if probed.iter().all(|partition| partition.rows == 0) {
+        Vec::new()
+    } else {
+        match_entries(db, generation, &query).await?
+    };
+    Ok(Found {
+        hits,
+        partitions: probed.len(),
+        entries: probed.iter().map(|partition| partition.rows).sum(),
+        of_partitions: partitions.len(),
+        of_entries: partitions.iter().map(|partition| partition.rows).sum(),
+    })
+}
+
+/// The partitions to look into: those the filter names, if it does, else those the probabilities lead to.
+fn probed<'a>(partitions: &'a [Partition], wanted: &Wanted<'_>) -> Vec<&'a Partition> {
+    let classes = match wanted.classes {
+        Some(classes) => classes.to_vec(),
+        None => route(&wanted.vector.probabilities, wanted.probes),
+    };
+    let class_of = |partition: &Partition| usize::try_from(partition.class_id).unwrap_or(usize::MAX);
+    partitions.iter().filter(|partition| classes.contains(&class_of(partition))).collect()
+}
