@@ -5,6 +5,8 @@ import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
+// As the API sends it with the page.
+const policy = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'";
 const api = process.env.LOOKALIKE_URL ?? "http://127.0.0.1:8080";
 
 export default defineConfig(async ({ mode }) => ({
@@ -12,5 +14,6 @@ export default defineConfig(async ({ mode }) => ({
   resolve: { alias: { "~": fileURLToPath(new URL("./src", import.meta.url)) } },
   build: { assetsInlineLimit: 0, modulePreload: { polyfill: false }, chunkSizeWarningLimit: 800 },
   server: mode === "mock" ? {} : { proxy: { "/v1": api, "/openapi.json": api, "/docs": api } },
+  preview: { headers: { "content-security-policy": policy } },
   test: { include: ["src/**/*.test.{ts,tsx}"] },
 }));

@@ -143,52 +143,70 @@ create table queue_samples (
 -- Every change of a job is a row in job_events, written by the statement that makes the change.
 -- The advisory lock makes ids grow in commit order, so that a reader that follows `id > last`
 -- misses nothing; NOTIFY, which these statements send anyway, serialises their commits already.
-create function record_job_events() returns trigger language plpgsql as $$
+create function tell_job_events() returns void language sql as $$
+    select pg_notify('job_events', '')
+$$;
+
+create function record_new_jobs() returns trigger language plpgsql as $$
 begin
-    if tg_op = 'UPDATE' and not exists (
+    perform pg_advisory_xact_lock(712094);
+    insert into job_events (job_id, type, kind, queue, state, attempt)
+    select id, state, kind, queue, state, attempt from new_jobs order by id;
+    perform tell_job_events();
+    return null;
+end
+$$;
+
+create function record_changed_jobs() returns trigger language plpgsql as $$
+begin
+    -- Renewing a lease is no event: most statements that touch jobs end here.
+    if not exists (
         select from new_jobs n join old_jobs o using (id)
         where (n.state, n.state_reason, n.attempt, n.progress, n.next_attempt_at)
               is distinct from (o.state, o.state_reason, o.attempt, o.progress, o.next_attempt_at)
     ) then
         return null;
     end if;
-    if tg_op <> 'UPDATE' and not exists (select from new_jobs) then
-        return null;
-    end if;
     perform pg_advisory_xact_lock(712094);
-    if tg_op = 'UPDATE' then
-        insert into job_events (job_id, type, kind, queue, state, attempt, progress, data)
-        select n.id,
-               case when n.state = o.state then 'progress'
-                    when n.state = 'running' then 'started'
-                    when n.state = 'queued' and o.state in ('running', 'cancelling') then 'released'
-                    else n.state end,
-               n.kind, n.queue, n.state, n.attempt, n.progress,
-               jsonb_strip_nulls(jsonb_build_object(
-                   'state_reason', n.state_reason, 'next_attempt_at', n.next_attempt_at,
-                   'error', case when n.error_code is not null
-                                 then jsonb_build_object('code', n.error_code, 'detail', n.error_detail) end))
-        from new_jobs n join old_jobs o using (id)
-        where (n.state, n.state_reason, n.attempt, n.progress, n.next_attempt_at)
-              is distinct from (o.state, o.state_reason, o.attempt, o.progress, o.next_attempt_at)
-        order by n.id;
-    elsif tg_op = 'INSERT' then
-        insert into job_events (job_id, type, kind, queue, state, attempt)
-        select id, state, kind, queue, state, attempt from new_jobs order by id;
-    else
-        insert into job_events (job_id, type, kind, queue, state, attempt)
-        select id, 'deleted', kind, queue, state, attempt from new_jobs order by id;
-    end if;
-    perform pg_notify('job_events', '');
+    insert into job_events (job_id, type, kind, queue, state, attempt, progress, data)
+    select n.id,
+           case when n.state = o.state then 'progress'
+                when n.state = 'running' then 'started'
+                when n.state = 'queued' and o.state in ('running', 'cancelling') then 'released'
+                else n.state end,
+           n.kind, n.queue, n.state, n.attempt, n.progress,
+           jsonb_strip_nulls(jsonb_build_object(
+               'state_reason', n.state_reason, 'next_attempt_at', n.next_attempt_at,
+               'error', case when n.error_code is not null
+                             then jsonb_build_object('code', n.error_code, 'detail', n.error_detail) end))
+    from new_jobs n join old_jobs o using (id)
+    where (n.state, n.state_reason, n.attempt, n.progress, n.next_attempt_at)
+          is distinct from (o.state, o.state_reason, o.attempt, o.progress, o.next_attempt_at)
+    order by n.id;
+    perform tell_job_events();
     return null;
 end
 $$;
+
+create function record_deleted_jobs() returns trigger language plpgsql as $$
+begin
+    if not exists (select from old_jobs) then
+        return null;
+    end if;
+    perform pg_advisory_xact_lock(712094);
+    insert into job_events (job_id, type, kind, queue, state, attempt)
+    select id, 'deleted', kind, queue, state, attempt from old_jobs order by id;
+    perform tell_job_events();
+    return null;
+end
+$$;
+
 create trigger jobs_inserted after insert on jobs
-    referencing new table as new_jobs for each statement execute function record_job_events();
+    referencing new table as new_jobs for each statement execute function record_new_jobs();
 create trigger jobs_updated after update on jobs
-    referencing new table as new_jobs old table as old_jobs for each statement execute function record_job_events();
+    referencing new table as new_jobs old table as old_jobs for each statement execute function record_changed_jobs();
 create trigger jobs_deleted after delete on jobs
-    referencing old table as new_jobs for each statement execute function record_job_events();
+    referencing old table as old_jobs for each statement execute function record_deleted_jobs();
 
 create function record_metric_events() returns trigger language plpgsql as $$
 begin

@@ -132,6 +132,24 @@ mod tests {
     }
 
     #[test]
+    fn no_argument_is_mistaken_for_a_global_one() {
+        fn check(command: &clap::Command, globals: &[String]) {
+            let mut globals = globals.to_vec();
+            for argument in command.get_arguments() {
+                let id = argument.get_id().to_string();
+                assert!(!globals.contains(&id), "`{}` has another \"{id}\"", command.get_name());
+                if argument.is_global_set() {
+                    globals.push(id);
+                }
+            }
+            for child in command.get_subcommands() {
+                check(child, &globals);
+            }
+        }
+        check(&Cli::command(), &[]);
+    }
+
+    #[test]
     fn wrong_usage_exits_with_2() {
         for line in [&["lookalike"][..], &["lookalike", "search"], &["lookalike", "up", "--no-such"]] {
             assert_eq!(Cli::try_parse_from(line).unwrap_err().exit_code(), 2, "{line:?}");

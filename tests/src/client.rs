@@ -1,14 +1,17 @@
 //! Jobs over HTTP: submit, wait, follow.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use lookalike_shared::testing::wait_until;
 use reqwest::{Method, RequestBuilder, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The longest that any job of a test may take.
 const JOB: Duration = Duration::from_secs(300);
@@ -163,6 +166,15 @@ impl Client {
         self.wait_until(submitted.id(), "success", |job| job.state() == "succeeded").await
     }
 
+    /// A search for look-alikes of a file, as a request.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn search_request(index: &str, picture: &Path, k: u32) -> Result<Value> {
+        let bytes = std::fs::read(picture).with_context(|| format!("no picture {}", picture.display()))?;
+        Ok(json!({"index": index, "k": k, "image_base64": STANDARD.encode(bytes)}))
+    }
+
     /// Follows the events at `path` (`/v1/events`, `/v1/jobs/{id}/events`), after `last` if given.
     ///
     /// # Errors
@@ -249,14 +261,15 @@ fn parse(block: &str) -> Result<Option<ServerEvent>> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn blocks_are_events_or_comments() {
         let event = parse("id: 7\nevent: progress\ndata: {\"done\":\ndata: 1}\n\n").unwrap().unwrap();
-        assert_eq!(event, ServerEvent { id: "7".to_owned(), event: "progress".to_owned(), data: json!({"done": 1}) });
+        assert_eq!(
+            event,
+            ServerEvent { id: "7".to_owned(), event: "progress".to_owned(), data: json!({"done": 1}) }
+        );
         assert_eq!(parse(": still here\n\n").unwrap(), None);
     }
 }

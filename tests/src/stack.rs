@@ -160,9 +160,11 @@ impl Stack {
     /// The first line of PostgreSQL's `postmaster.pid`, wherever `up` keeps its database.
     fn postgres_pid(&self) -> Result<i32> {
         let elsewhere = std::fs::read_to_string(self.data_dir().join("postgres.path"));
-        let base = elsewhere.map_or_else(|_| self.data_dir().join("postgres"), |path| PathBuf::from(path.trim()));
+        let base =
+            elsewhere.map_or_else(|_| self.data_dir().join("postgres"), |path| PathBuf::from(path.trim()));
         let file = base.join("data/postmaster.pid");
-        let text = std::fs::read_to_string(&file).with_context(|| format!("{} tells no pid", file.display()))?;
+        let text =
+            std::fs::read_to_string(&file).with_context(|| format!("{} tells no pid", file.display()))?;
         let first = text.lines().next().unwrap_or_default();
         first.trim().parse().with_context(|| format!("\"{first}\" is no pid"))
     }
@@ -239,7 +241,11 @@ fn processes_of(parent: u32) -> Result<Vec<(u32, String)>> {
 }
 
 /// Copies lines into the log and hands them on, until the other end closes.
-fn copy_lines(from: impl AsyncRead + Unpin + Send + 'static, log: Arc<Mutex<String>>, to: mpsc::UnboundedSender<String>) {
+fn copy_lines(
+    from: impl AsyncRead + Unpin + Send + 'static,
+    log: Arc<Mutex<String>>,
+    to: mpsc::UnboundedSender<String>,
+) {
     tokio::spawn(async move {
         let mut lines = BufReader::new(from).lines();
         while let Ok(Some(line)) = lines.next_line().await {
@@ -256,4 +262,3 @@ fn copy_lines(from: impl AsyncRead + Unpin + Send + 'static, log: Arc<Mutex<Stri
 fn text_of(log: &Mutex<String>) -> String {
     log.lock().map(|log| log.clone()).unwrap_or_default()
 }
-

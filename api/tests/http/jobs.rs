@@ -51,7 +51,7 @@ async fn a_job_shows_every_field_at_every_step() {
     let worker = a_worker(app.db()).await;
     let attempt = start(app.db(), id, worker).await;
     let progress = Progress { phase: "working".to_owned(), done: 1, total: Some(2), unit: "steps".to_owned(), ..Default::default() };
-    queue::mark_progress(app.db(), id, attempt.fence, &progress).await.unwrap();
+    queue::mark_progress(app.db(), id, attempt.fence, &progress, None).await.unwrap();
     let running = app.get(&format!("/v1/jobs/{id}")).await.body;
     assert_eq!((&running["state"], &running["attempt"]), (&json!("running"), &json!(1)));
     assert_eq!(running["worker"], worker.to_string());

@@ -41,7 +41,9 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.detail.is_empty() { &self.title } else { &self.detail })?;
+        // The detail of a refused body begins with its first error, which is listed below.
+        let is_repeated = self.errors.first().is_some_and(|first| self.detail.contains(&first.detail));
+        f.write_str(if self.detail.is_empty() || is_repeated { &self.title } else { &self.detail })?;
         for FieldError { pointer, detail } in &self.errors {
             match pointer.as_str() {
                 "" => write!(f, "\n  {detail}")?,
@@ -75,5 +77,8 @@ mod tests {
             problem.to_string(),
             "2 fields are wrong\n  /epochs: 0 is out of range, 1 to 1000 expected\n  no object\nrequest r-1"
         );
+        let detail = "/epochs: 0 is out of range, 1 to 1000 expected (and 1 more)".to_owned();
+        let repeated = Problem { detail, ..problem };
+        assert!(repeated.to_string().starts_with("Invalid\n  /epochs: 0 is"), "{repeated}");
     }
 }

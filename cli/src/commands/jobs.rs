@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::connect;
+use super::{connect, parse_pair};
 use super::submit::conclude;
 use crate::client::{Client, TargetArgs};
 use crate::error::CliError;
@@ -81,9 +81,9 @@ struct ListArgs {
     /// Only this queue
     #[arg(long)]
     queue: Option<String>,
-    /// Only jobs with this label, NAME=VALUE
-    #[arg(long)]
-    label: Option<String>,
+    /// Only jobs with this label
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
+    label: Option<(String, String)>,
     /// Only jobs made since then: a time, or a distance such as 30m, 12h or 7d
     #[arg(long, value_parser = parse_since)]
     since: Option<DateTime<Utc>>,
@@ -149,7 +149,7 @@ impl ListArgs {
             ("kind", self.kind.clone()),
             ("state", self.state.clone()),
             ("queue", self.queue.clone()),
-            ("label", self.label.clone()),
+            ("label", self.label.as_ref().map(|(name, value)| format!("{name}:{value}"))),
             ("since", since),
         ];
         fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
@@ -243,11 +243,12 @@ mod tests {
             kind: Some("train".to_owned()),
             state: None,
             queue: None,
-            label: None,
+            label: Some(("team".to_owned(), "x".to_owned())),
             since: Some("2026-01-31T12:00:00Z".parse().unwrap()),
             limit: 5,
         };
-        let sent = [("kind", "train".to_owned()), ("since", "2026-01-31T12:00:00Z".to_owned())];
+        let sent = [("kind", "train"), ("label", "team:x"), ("since", "2026-01-31T12:00:00Z")];
+        let sent = sent.map(|(name, value)| (name, value.to_owned()));
         assert_eq!(filters.query(), sent);
     }
 }

@@ -47,8 +47,8 @@ enum Action {
     /// Revoke a key
     #[command(after_help = "Example:\n  lookalike keys revoke dashboard")]
     Revoke {
-        /// Its id or its name
-        key: String,
+        /// Its name or its id
+        name: String,
     },
 }
 
@@ -80,11 +80,11 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             let key = client.post("/v1/keys", &payload.into_json()).await?;
             if json { output::json(&key) } else { output::line(fields::text(&key, "/key")) }
         }
-        Action::Revoke { key } => {
-            let id = find_id(&client, &key).await?;
+        Action::Revoke { name } => {
+            let id = find_id(&client, &name).await?;
             client.delete(&format!("/v1/keys/{id}")).await?;
             let revoked = json!({"id": id, "revoked": true});
-            if json { output::json(&revoked) } else { output::line(format!("{key} revoked")) }
+            if json { output::json(&revoked) } else { output::line(format!("{name} revoked")) }
         }
     }
 }
@@ -93,16 +93,16 @@ fn expiry(now: DateTime<Utc>, days: u32) -> String {
     (now + TimeDelta::days(i64::from(days))).to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
-/// The id of a key named by its id or its name.
-async fn find_id(client: &Client, key: &str) -> Result<String, CliError> {
-    if key.parse::<uuid::Uuid>().is_ok() {
-        return Ok(key.to_owned());
+/// The id of a key told by its name or its id.
+async fn find_id(client: &Client, name: &str) -> Result<String, CliError> {
+    if name.parse::<uuid::Uuid>().is_ok() {
+        return Ok(name.to_owned());
     }
     let keys = client.list("/v1/keys", &[], usize::MAX).await?;
-    let found = keys.iter().find(|found| found["name"] == key).and_then(|found| found["id"].as_str());
+    let found = keys.iter().find(|key| key["name"] == name).and_then(|key| key["id"].as_str());
     found.map(str::to_owned).ok_or_else(|| {
         let names: Vec<_> = keys.iter().filter_map(|key| key.get("name").and_then(Value::as_str)).collect();
-        CliError::Other(anyhow::anyhow!("there is no key \"{key}\", only {}", names.join(", ")))
+        CliError::Other(anyhow::anyhow!("there is no key \"{name}\", only {}", names.join(", ")))
     })
 }
 

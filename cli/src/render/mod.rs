@@ -58,7 +58,8 @@ pub fn print_card(item: &Value, rows: &[Column], json: bool) -> Result<(), CliEr
 
 /// Lines of `name  value`, those without a value left out.
 pub fn card(item: &Value, rows: &[Column]) -> String {
-    let told = rows.iter().filter(|(_, pointer, _)| item.pointer(pointer).is_some_and(|value| !value.is_null()));
+    let is_told = |value: &Value| !value.is_null() && value.as_object().is_none_or(|fields| !fields.is_empty());
+    let told = rows.iter().filter(|(_, pointer, _)| item.pointer(pointer).is_some_and(is_told));
     let width = rows.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
     let lines = told.map(|(name, pointer, format)| format!("{name:width$}  {}", cell(item, pointer, *format)));
     lines.collect::<Vec<_>>().join("\n")
@@ -98,8 +99,9 @@ mod tests {
 
     #[test]
     fn a_card_leaves_out_what_is_not_known() {
-        let item = json!({"name": "a", "error": null});
-        let rows = [("name", "/name", Format::Text), ("error", "/error", Format::Text)];
-        assert_eq!(card(&item, &rows), "name   a");
+        let item = json!({"name": "a", "error": null, "labels": {}});
+        let rows =
+            [("name", "/name", Format::Text), ("error", "/error", Format::Text), ("labels", "/labels", Format::Text)];
+        assert_eq!(card(&item, &rows), "name    a");
     }
 }

@@ -1,7 +1,7 @@
 // The mock's jobs: a believable past, and one step of their lives at a time.
 import type { EpochMetrics, Job, JobEvent, JobState, LogLine } from "../../src/api/types.ts";
 import { between, chance, id, pick, whole } from "./chance.ts";
-import { answer } from "./library.ts";
+import { answer, CLASSES } from "./library.ts";
 
 const QUEUE_OF: Record<string, string> = { train: "train", index: "index", evaluate: "index", rebuild: "index", search: "search", validate: "maintenance" };
 const FAILURES = [
@@ -51,9 +51,9 @@ export function result(kind: string): unknown {
     case "search":
       return answer("gallery", 20, "embedding", whole(0, 19));
     case "evaluate":
-      return { queries: 2_000, precision_at, map: 0.887, routing_recall: 0.991, per_class: ["lemon", "orange", "banana", "candle", "teapot", "volcano"].map((name, place) => ({ class: name, queries: 100, precision_at: { embedding: { 1: 0.81 + place * 0.03 } } })) };
+      return { queries: 2_000, accuracy: 0.931, precision_at, map: { embedding: 0.887, probabilities: 0.861 }, routing_recall: 0.991, partitions_probed: 1.34, per_class: ["lemon", "orange", "banana", "candle", "teapot", "volcano"].map((name, place) => ({ class: name, queries: 100, precision_at: { embedding: { 1: 0.81 + place * 0.03 } } })) };
     case "validate":
-      return { classes: 20, pictures: 8_012, unreadable: 3, duplicates: 11 };
+      return { files: 8_012, readable: 8_009, unreadable: 3, exact_duplicates: 11, classes: CLASSES.map((name, place) => ({ class: name, files: 400 + place, readable: 400 + place - (place === 3 ? 3 : 0) })) };
     default:
       return { index: "gallery", generation: 4, added: whole(9_000, 12_000), updated: whole(0, 40), unchanged: whole(0, 2_000), removed: 0, failed: whole(0, 14), images_per_second: between(2_100, 2_900), seconds: between(3, 8) };
   }

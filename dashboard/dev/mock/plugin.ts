@@ -24,13 +24,11 @@ interface Answer {
 }
 
 export function mockApi(): Plugin {
-  return {
-    name: "mock-api",
-    configureServer(server) {
-      begin();
-      server.middlewares.use((request, response, next) => void handle(request, response, next));
-    },
-  };
+  function serve({ middlewares }: { middlewares: Connect.Server }): void {
+    begin();
+    middlewares.use((request, response, next) => void handle(request, response, next));
+  }
+  return { name: "mock-api", configureServer: serve, configurePreviewServer: serve };
 }
 
 async function handle(request: IncomingMessage, response: ServerResponse, next: Connect.NextFunction): Promise<void> {

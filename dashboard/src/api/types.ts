@@ -216,10 +216,20 @@ export interface IndexResult {
 
 export interface EvaluateResult {
   queries: number;
+  accuracy: number;
   precision_at: PrecisionAt;
-  map: number;
-  per_class: { class: string; queries?: number; precision_at?: PrecisionAt; map?: number }[];
+  map: Partial<Record<RankBy, number>>;
+  per_class: { class: string; queries: number; precision_at: PrecisionAt }[];
   routing_recall: number;
+  partitions_probed: number;
+}
+
+export interface ValidateResult {
+  files: number;
+  readable: number;
+  unreadable: number;
+  exact_duplicates: number;
+  classes: { class: string; files: number; readable: number }[];
 }
 
 export interface Problem {

@@ -44,8 +44,8 @@ export function bytes(value: Maybe): string {
 }
 
 /** A noun that agrees with its number: (1, "picture") → `1 picture`. */
-export function counted(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+export function counted(value: number, noun: string, plural = `${noun}s`): string {
+  return `${count(value)} ${value === 1 ? noun : plural}`;
 }
 
 function isAbsent(value: Maybe): value is null | undefined {

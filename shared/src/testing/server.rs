@@ -31,7 +31,8 @@ pub(super) fn admin_url() -> Result<String> {
     {
         return Ok(url);
     }
-    let folder = PrivateServer::locate()?.ensure_running().context("cannot start a private PostgreSQL for tests")?;
+    let folder =
+        PrivateServer::locate()?.ensure_running().context("cannot start a private PostgreSQL for tests")?;
     Ok(format!("postgres://postgres@localhost/postgres?host={}", folder.display()))
 }
 
@@ -46,7 +47,8 @@ struct PrivateServer {
 
 impl PrivateServer {
     fn locate() -> Result<Self> {
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the crate lies in a workspace")?;
+        let repository =
+            Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the crate lies in a workspace")?;
         let install = repository.join(".deps/postgres");
         ensure!(
             install.join("bin/postgres").exists(),
@@ -126,7 +128,11 @@ impl PrivateServer {
 
     fn watch(&self) -> Result<()> {
         let mut reaper = self.command_of("sh".as_ref());
-        reaper.args(["-c", REAPER, "sh"]).arg(self.lease()).arg(self.install.join("bin/pg_ctl")).arg(self.data());
+        reaper
+            .args(["-c", REAPER, "sh"])
+            .arg(self.lease())
+            .arg(self.install.join("bin/pg_ctl"))
+            .arg(self.data());
         reaper.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         // It outlives this process, which therefore does not wait for it.
         reaper.spawn()?;

@@ -47,7 +47,8 @@ pub async fn queue_as_text(pool: &PgPool) -> String {
 /// # Panics
 /// When the database does not answer.
 pub async fn events_as_text(pool: &PgPool, after: i64) -> String {
-    let events = crate::db::events::list_events(pool, None, after, 1_000).await.expect("the test database answers");
+    let events =
+        crate::db::events::list_events(pool, None, after, 1_000).await.expect("the test database answers");
     let mut ids: Vec<Uuid> = events.iter().map(|event| event.job_id).collect();
     ids.sort_unstable();
     ids.dedup();

@@ -10,7 +10,9 @@ use futures::FutureExt;
 use lookalike_shared::testing::{TestDatabase, wait_until};
 use tokio::sync::{Notify, mpsc};
 
-use super::{Loop, SOON, Script, config, execute, handle, push, push_one, row, task, wait_for, wait_for_status};
+use super::{
+    Loop, SOON, Script, config, execute, handle, push, push_one, row, task, wait_for, wait_for_status,
+};
 
 /// The state is set inside the layer, but acknowledged outside of it: a panic caught between leaves the task
 /// `Running` while its worker lives. `runtime::attempt` catches panics inside the handler.
@@ -22,7 +24,8 @@ async fn a_panic_behind_catch_panic_leaves_the_task_running() {
         Ok(())
     });
     let backend = PostgresStorage::<u32>::new(&db.pool).with_config(config()).with_pubsub();
-    let worker = WorkerBuilder::new("w").backend(backend).data(script).concurrency(1).catch_panic().build(handle);
+    let worker =
+        WorkerBuilder::new("w").backend(backend).data(script).concurrency(1).catch_panic().build(handle);
     let running = tokio::spawn(worker.run().boxed());
     let panicked = push_one(&db.pool, 1).await;
     wait_for(&db.pool, "select bool_or(done_at is not null) from apalis.jobs").await;
@@ -45,7 +48,8 @@ async fn a_timeout_layer_leaves_the_task_running() {
     });
     let backend = PostgresStorage::<u32>::new(&db.pool).with_config(config()).with_pubsub();
     let limit = Duration::from_millis(50);
-    let worker = WorkerBuilder::new("w").backend(backend).data(script).concurrency(1).timeout(limit).build(handle);
+    let worker =
+        WorkerBuilder::new("w").backend(backend).data(script).concurrency(1).timeout(limit).build(handle);
     let running = tokio::spawn(worker.run().boxed());
     let late = push_one(&db.pool, 1).await;
     wait_for(&db.pool, "select bool_or(done_at is not null) from apalis.jobs").await;
@@ -70,9 +74,11 @@ async fn a_retry_after_an_hour_runs_again_at_once_for_ever() {
     let (_, pushed) = task(1);
     push(&db.pool, vec![pushed.max_attempts(4).build()]).await;
     let running = Loop::start(&db.pool, "w", config(), 1, script);
-    wait_until("it runs 10 times", SOON, || async { (runs.load(Ordering::SeqCst) >= 10).then_some(()) }).await;
+    wait_until("it runs 10 times", SOON, || async { (runs.load(Ordering::SeqCst) >= 10).then_some(()) })
+        .await;
     running.stop().await;
-    let due: bool = sqlx::query_scalar("select run_at < now() from apalis.jobs").fetch_one(&db.pool).await.unwrap();
+    let due: bool =
+        sqlx::query_scalar("select run_at < now() from apalis.jobs").fetch_one(&db.pool).await.unwrap();
     assert!(due, "the delay was written nowhere");
 }
 
@@ -175,7 +181,11 @@ async fn the_late_acknowledgement_of_a_worker_that_lost_its_lock_is_dropped() {
     let running = Loop::start(&db.pool, "w", config(), 1, script);
     let lost = push_one(&db.pool, 1).await;
     wait_for_status(&db.pool, &lost, "Running").await;
-    execute(&db.pool, "update apalis.jobs set status = 'Pending', lock_by = null, run_at = now() + interval '1 hour'").await;
+    execute(
+        &db.pool,
+        "update apalis.jobs set status = 'Pending', lock_by = null, run_at = now() + interval '1 hour'",
+    )
+    .await;
     let next = push_one(&db.pool, 2).await;
     go.notify_one();
     wait_for_status(&db.pool, &next, "Done").await;

@@ -7,7 +7,9 @@ use apalis::prelude::WorkerError;
 use lookalike_shared::testing::TestDatabase;
 use tokio::sync::{Barrier, Notify, mpsc, oneshot};
 
-use super::{Config, Loop, QUEUE, Script, config, execute, push, push_one, row, task, wait_for, wait_for_status};
+use super::{
+    Config, Loop, QUEUE, Script, config, execute, push, push_one, row, task, wait_for, wait_for_status,
+};
 
 /// A handler that says which task it began and then never ends.
 fn stuck() -> (Script, mpsc::UnboundedReceiver<u32>) {
@@ -88,7 +90,7 @@ async fn a_nul_in_an_error_ends_the_loop_and_loses_the_whole_batch() {
         }
     });
     let ids: Vec<String> = {
-        let (ids, tasks): (Vec<_>, Vec<_>) = (0..4).map(|number| task(number)).unzip();
+        let (ids, tasks): (Vec<_>, Vec<_>) = (0..4).map(task).unzip();
         push(&db.pool, tasks.into_iter().map(apalis::prelude::TaskBuilder::build).collect()).await;
         ids
     };
@@ -158,7 +160,8 @@ async fn a_worker_that_fetches_one_at_a_time_is_heard_of() {
     let running = Loop::start(&db.pool, "w", config(), 1, script);
     begun.recv().await.unwrap();
     execute(&db.pool, "create table begun as select now() as at").await;
-    wait_for(&db.pool, "select last_seen > at + interval '2500 milliseconds' from apalis.workers, begun").await;
+    wait_for(&db.pool, "select last_seen > at + interval '2500 milliseconds' from apalis.workers, begun")
+        .await;
     assert!(begun.try_recv().is_err(), "one task at a time");
     running.kill().await;
 }

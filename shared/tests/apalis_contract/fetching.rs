@@ -9,7 +9,9 @@ use futures::FutureExt;
 use lookalike_shared::testing::TestDatabase;
 use tokio::sync::mpsc;
 
-use super::{Loop, SOON, Script, config, execute, handle, push, push_one, row, task, wait_for, wait_for_status};
+use super::{
+    Loop, SOON, Script, config, execute, handle, push, push_one, row, task, wait_for, wait_for_status,
+};
 
 /// A handler that says which tasks it ran, and ends them well.
 fn telling() -> (Script, mpsc::UnboundedReceiver<u32>) {

@@ -8,6 +8,8 @@
 //! - [`failures`]: what becomes of tasks when workers, sessions or acknowledgements are lost.
 //! - [`fetching`]: which task comes when.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails like the test itself")]
+
 mod endings;
 mod failures;
 mod fetching;
@@ -17,7 +19,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apalis::prelude::{BackendExt, BoxDynError, Data, TaskBuilder, TaskId, WorkerBuilder, WorkerBuilderExt, WorkerError};
+use apalis::prelude::{
+    BackendExt, BoxDynError, Data, TaskBuilder, TaskId, WorkerBuilder, WorkerBuilderExt, WorkerError,
+};
 use apalis_postgres::queries::push_tasks;
 use apalis_postgres::{Config, PgTask, PostgresStorage};
 use futures::FutureExt;
@@ -42,7 +46,9 @@ struct Script {
 }
 
 impl Script {
-    fn new<F: Future<Output = Answer> + Send + 'static>(act: impl Fn(u32) -> F + Send + Sync + 'static) -> Self {
+    fn new<F: Future<Output = Answer> + Send + 'static>(
+        act: impl Fn(u32) -> F + Send + Sync + 'static,
+    ) -> Self {
         Self { act: Arc::new(move |task| act(task).boxed()) }
     }
 
@@ -69,7 +75,8 @@ impl Loop {
             .with_config(config)
             .with_pubsub()
             .poll_with_interval(Duration::from_millis(20));
-        let worker = WorkerBuilder::new(name).backend(backend).data(script).concurrency(concurrency).build(handle);
+        let worker =
+            WorkerBuilder::new(name).backend(backend).data(script).concurrency(concurrency).build(handle);
         let stop = Arc::new(Notify::new());
         let signal = stop.clone();
         let until = async move {
@@ -93,13 +100,21 @@ impl Loop {
 
     /// Waits for an end that nobody asked for.
     async fn failed(self) -> WorkerError {
-        tokio::time::timeout(SOON, self.ended).await.expect("it ends").unwrap().expect_err("it ends with an error")
+        tokio::time::timeout(SOON, self.ended)
+            .await
+            .expect("it ends")
+            .unwrap()
+            .expect_err("it ends with an error")
     }
 }
 
 /// One task at a time, a heartbeat every second, lost after one that was missed.
 fn config() -> Config {
-    Config::default().queue(QUEUE).batch_size(1).heartbeat_interval(Duration::from_secs(1)).missed_heartbeats(1)
+    Config::default()
+        .queue(QUEUE)
+        .batch_size(1)
+        .heartbeat_interval(Duration::from_secs(1))
+        .missed_heartbeats(1)
 }
 
 /// A task that holds `number`, and its id.
@@ -132,13 +147,16 @@ struct Row {
 }
 
 async fn row(pool: &PgPool, id: &str) -> Row {
-    let sql = "select status, attempts, lock_by, done_at is not null as is_done from apalis.jobs where id = $1";
+    let sql =
+        "select status, attempts, lock_by, done_at is not null as is_done from apalis.jobs where id = $1";
     sqlx::query_as(sql).bind(id).fetch_one(pool).await.unwrap()
 }
 
 async fn wait_for_status(pool: &PgPool, id: &str, status: &str) -> Row {
-    wait_until(&format!("a task is {status}"), SOON, || async { Some(row(pool, id).await).filter(|row| row.status == status) })
-        .await
+    wait_until(&format!("a task is {status}"), SOON, || async {
+        Some(row(pool, id).await).filter(|row| row.status == status)
+    })
+    .await
 }
 
 /// Waits until `condition` holds in the database.

@@ -18,7 +18,8 @@ use super::{QUEUE, SOON, push, push_one, task};
 async fn setup_works_on_our_postgresql_and_beside_our_schema() {
     let db = TestDatabase::create().await;
     PostgresStorage::<()>::setup(&db.pool).await.unwrap();
-    let sql = "select extname::text from pg_extension where extname in ('hstore', 'pgcrypto', 'vector') order by 1";
+    let sql =
+        "select extname::text from pg_extension where extname in ('hstore', 'pgcrypto', 'vector') order by 1";
     let extensions: Vec<String> = sqlx::query_scalar(sql).fetch_all(&db.pool).await.unwrap();
     assert_eq!(extensions, ["hstore", "pgcrypto", "vector"]);
     let sql = "select schemaname::text from pg_tables where tablename = '_sqlx_migrations' order by 1";
@@ -35,7 +36,8 @@ async fn a_push_is_part_of_our_transaction() {
     let mut tx = db.pool.begin().await.unwrap();
     push_tasks(&mut *tx, QUEUE, vec![pushed.build()]).await.unwrap();
     tx.rollback().await.unwrap();
-    let count: i64 = sqlx::query_scalar("select count(*) from apalis.jobs").fetch_one(&db.pool).await.unwrap();
+    let count: i64 =
+        sqlx::query_scalar("select count(*) from apalis.jobs").fetch_one(&db.pool).await.unwrap();
     assert_eq!(count, 0);
 }
 
@@ -76,7 +78,8 @@ async fn a_pushed_time_is_cut_to_the_second_and_a_claim_before_its_time_waits() 
     let due = second + Duration::from_millis(900);
     let submission = Submission { scheduled_at: Some(due), ..Submission::default() };
     let job = enqueue_one(&db.pool, &NewJob { submission, ..a_job() }).await;
-    let run_at: DateTime<Utc> = sqlx::query_scalar("select run_at from apalis.jobs").fetch_one(&db.pool).await.unwrap();
+    let run_at: DateTime<Utc> =
+        sqlx::query_scalar("select run_at from apalis.jobs").fetch_one(&db.pool).await.unwrap();
     assert_eq!(run_at, second);
     let claims = claim_jobs(&db.pool, &[job], uuid::Uuid::now_v7(), SOON).await.unwrap();
     assert_eq!(claims, [Claim::Later(job, due)]);

@@ -3,8 +3,8 @@
 use chrono::Utc;
 use insta::assert_snapshot;
 use lookalike_shared::db::queue::{
-    Claim, Ending, Finish, Hold, NewJob, cancel_jobs, finish_jobs, mark_progress, mark_released, mark_retrying, recover_lost,
-    renew_leases, retry_jobs,
+    Claim, Ending, Finish, Hold, NewJob, cancel_jobs, finish_jobs, mark_progress, mark_released,
+    mark_retrying, recover_lost, renew_leases, retry_jobs,
 };
 use lookalike_shared::db::{CANCEL_CHANNEL, PgListener};
 use lookalike_shared::domain::job::{JobFailure, JobId, JobState, Progress};
@@ -20,7 +20,8 @@ async fn a_cancel_of_each_state_does_what_that_state_allows() {
     let db = TestDatabase::create().await;
     let worker = a_worker(&db.pool).await;
     let later = Submission { scheduled_at: Some(Utc::now() + LEASE), ..Submission::default() };
-    let jobs = [NewJob { submission: later, ..a_job() }, a_job(), a_job(), a_job(), a_job(), a_job(), a_job()];
+    let jobs =
+        [NewJob { submission: later, ..a_job() }, a_job(), a_job(), a_job(), a_job(), a_job(), a_job()];
     enqueue_all(&db.pool, &jobs).await;
     let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
     let mut fences = Vec::new();

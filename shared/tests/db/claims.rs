@@ -9,7 +9,8 @@ use lookalike_shared::db::queue::{Claim, NewJob, claim_jobs, defer_deliveries};
 use lookalike_shared::domain::job::{JobFailure, JobId, JobKind, JobState};
 use lookalike_shared::jobs::Submission;
 use lookalike_shared::testing::{
-    TestDatabase, a_job, a_job_of, a_worker, enqueue_all, enqueue_one, events_as_text, expire_lease, queue_as_text, start,
+    TestDatabase, a_job, a_job_of, a_worker, enqueue_all, enqueue_one, events_as_text, expire_lease,
+    queue_as_text, start,
 };
 use serde_json::json;
 
@@ -43,7 +44,8 @@ async fn of_two_claims_at_once_one_starts_the_job() {
             tokio::spawn(async move { claim_one(&pool, job, uuid::Uuid::now_v7()).await })
         });
         let claims = futures::future::join_all(claims).await.into_iter().map(Result::unwrap);
-        let (started, rest): (Vec<Claim>, Vec<Claim>) = claims.partition(|claim| matches!(claim, Claim::Started(_)));
+        let (started, rest): (Vec<Claim>, Vec<Claim>) =
+            claims.partition(|claim| matches!(claim, Claim::Started(_)));
         assert_eq!(started.len(), 1);
         assert!(rest.iter().all(|claim| matches!(claim, Claim::Later(_, _))), "{rest:?}");
         assert_eq!(get_job(&db.pool, job).await.unwrap().attempt, 1);

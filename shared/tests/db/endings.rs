@@ -69,7 +69,8 @@ async fn a_failed_attempt_waits_for_its_back_off_and_so_does_its_delivery() {
 async fn a_job_that_is_due_is_promoted_and_one_that_is_not_stays() {
     let db = TestDatabase::create().await;
     let worker = a_worker(&db.pool).await;
-    let later = Submission { scheduled_at: Some(Utc::now() + Duration::from_secs(60)), ..Submission::default() };
+    let later =
+        Submission { scheduled_at: Some(Utc::now() + Duration::from_secs(60)), ..Submission::default() };
     let scheduled = || NewJob { submission: later.clone(), ..a_job() };
     let jobs = [scheduled(), scheduled(), a_job(), a_job()];
     enqueue_all(&db.pool, &jobs).await;
@@ -126,7 +127,11 @@ async fn a_retried_job_starts_afresh_with_an_attempt_left() {
 async fn a_retry_makes_a_delivery_that_was_lost() {
     let db = TestDatabase::create().await;
     let worker = a_worker(&db.pool).await;
-    let job = enqueue_one(&db.pool, &NewJob { submission: Submission { priority: 5, ..Submission::default() }, ..a_job() }).await;
+    let job = enqueue_one(
+        &db.pool,
+        &NewJob { submission: Submission { priority: 5, ..Submission::default() }, ..a_job() },
+    )
+    .await;
     let before = delivery(&db).await;
     let fence = start(&db.pool, job, worker).await.fence;
     finish_one(&db.pool, job, fence, Ending::Failed(JobFailure::new("x", "y"))).await;

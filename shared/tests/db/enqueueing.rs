@@ -56,8 +56,11 @@ async fn a_job_for_later_is_scheduled_and_so_is_its_delivery() {
 async fn a_time_in_the_past_means_now() {
     let db = TestDatabase::create().await;
     let due = Utc::now() - Duration::from_secs(3_600);
-    enqueue_one(&db.pool, &NewJob { submission: Submission { scheduled_at: Some(due), ..Submission::default() }, ..a_job() })
-        .await;
+    enqueue_one(
+        &db.pool,
+        &NewJob { submission: Submission { scheduled_at: Some(due), ..Submission::default() }, ..a_job() },
+    )
+    .await;
     assert_snapshot!(queue_as_text(&db.pool).await, @"a noop maintenance queued attempt 0/3 fence 0 | Pending due");
 }
 
@@ -71,7 +74,10 @@ async fn what_was_submitted_is_stored_as_it_was() {
     let id = enqueue_one(&db.pool, &new).await;
     let job = jobs::get_job(&db.pool, id).await.unwrap();
     assert_eq!((job.kind, job.queue, job.state), (JobKind::Noop, Queue::Maintenance, JobState::Queued));
-    assert_eq!((job.priority, job.params, job.labels), (-7, json!({"a": [1, null]}), json!({"team": "vision"})));
+    assert_eq!(
+        (job.priority, job.params, job.labels),
+        (-7, json!({"a": [1, null]}), json!({"team": "vision"}))
+    );
     assert_eq!((job.attempt, job.max_attempts, job.created_by.as_deref()), (0, 3, Some("maker")));
 }
 

@@ -16,7 +16,14 @@ async fn a_taken_name_is_a_conflict_that_says_of_what() {
     let db = TestDatabase::create().await;
     a_key(&db.pool, "ci", Scope::Read).await;
     let name = "ci".parse().unwrap();
-    let key = keys::NewKey { id: Uuid::now_v7(), name: &name, hash: b"other", hint: "x", scope: Scope::Read, expires_at: None };
+    let key = keys::NewKey {
+        id: Uuid::now_v7(),
+        name: &name,
+        hash: b"other",
+        hint: "x",
+        scope: Scope::Read,
+        expires_at: None,
+    };
     let error = keys::insert_key(&db.pool, &key).await.unwrap_err();
     assert!(matches!(&error, DbError::Conflict(_)), "{error:?}");
     assert_eq!(error.to_string(), "a key of that name exists already");
@@ -49,12 +56,14 @@ async fn what_is_not_there_is_named() {
 #[tokio::test]
 async fn a_database_that_goes_away_is_worth_another_try() {
     let db = TestDatabase::create().await;
-    let nowhere = DatabaseConfig { url: Secret::new("postgres://nobody@127.0.0.1:1/none"), max_connections: 1 };
+    let nowhere =
+        DatabaseConfig { url: Secret::new("postgres://nobody@127.0.0.1:1/none"), max_connections: 1 };
     let error = tokio::time::timeout(Duration::from_secs(30), connect(&nowhere)).await.unwrap().unwrap_err();
     assert!(error.is_transient(), "{error}");
     // A session that is shot down in the middle of a statement: class 57, or the connection is just gone.
     let pool = PgPoolOptions::new().max_connections(1).connect(&db.url).await.unwrap();
-    let error = sqlx::query("select pg_terminate_backend(pg_backend_pid())").execute(&pool).await.unwrap_err();
+    let error =
+        sqlx::query("select pg_terminate_backend(pg_backend_pid())").execute(&pool).await.unwrap_err();
     assert!(DbError::from(error).is_transient());
 }
 

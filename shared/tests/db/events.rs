@@ -6,7 +6,9 @@ use lookalike_shared::db::events::{find_bounds, list_events};
 use lookalike_shared::db::queue::{enqueue, mark_progress, renew_leases};
 use lookalike_shared::db::{EVENTS_CHANNEL, PgListener, metrics};
 use lookalike_shared::domain::job::{JobId, JobKind, Progress};
-use lookalike_shared::testing::{TestDatabase, a_job, a_job_of, a_worker, enqueue_one, events_as_text, start};
+use lookalike_shared::testing::{
+    TestDatabase, a_job, a_job_of, a_worker, enqueue_one, events_as_text, start,
+};
 use serde_json::json;
 use sqlx::PgPool;
 
@@ -25,7 +27,8 @@ async fn an_event_is_not_seen_before_an_earlier_one() {
     assert_eq!(list_events(&db.pool, None, 0, 10).await.unwrap(), [], "neither is committed");
     first.commit().await.unwrap();
     second.await.unwrap();
-    let seen: Vec<uuid::Uuid> = list_events(&db.pool, None, 0, 10).await.unwrap().iter().map(|e| e.job_id).collect();
+    let seen: Vec<uuid::Uuid> =
+        list_events(&db.pool, None, 0, 10).await.unwrap().iter().map(|e| e.job_id).collect();
     assert_eq!(seen, [slow.id.0, fast.id.0]);
 }
 
@@ -34,13 +37,19 @@ async fn a_follower_of_eight_writers_misses_nothing() {
     const WRITERS: usize = 8;
     const EACH: usize = 60;
     let db = TestDatabase::create().await;
-    let writers: Vec<_> = (0..WRITERS).map(|writer| tokio::spawn(write(db.pool.clone(), writer, EACH))).collect();
+    let writers: Vec<_> =
+        (0..WRITERS).map(|writer| tokio::spawn(write(db.pool.clone(), writer, EACH))).collect();
     let mut seen = BTreeSet::new();
     let mut last = 0;
     while seen.len() < WRITERS * EACH {
         let done = writers.iter().all(tokio::task::JoinHandle::is_finished);
         let events = list_events(&db.pool, None, last, 50).await.unwrap();
-        assert!(!(done && events.is_empty()), "{} of {} events were missed", WRITERS * EACH - seen.len(), WRITERS * EACH);
+        assert!(
+            !(done && events.is_empty()),
+            "{} of {} events were missed",
+            WRITERS * EACH - seen.len(),
+            WRITERS * EACH
+        );
         for event in events {
             assert!(event.id > last);
             last = event.id;

@@ -2,24 +2,37 @@
 
 use chrono::Utc;
 use lookalike_shared::db::jobs::get_job;
-use lookalike_shared::db::queue::{Attempt, Hold, mark_progress, mark_released, mark_retrying, recover_lost, renew_leases};
+use lookalike_shared::db::queue::{
+    Attempt, Hold, mark_progress, mark_released, mark_retrying, recover_lost, renew_leases,
+};
 use lookalike_shared::db::{logs, metrics};
 use lookalike_shared::domain::job::{JobFailure, JobKind, JobState, Progress};
-use lookalike_shared::testing::{TestDatabase, a_job_of, a_worker, enqueue_one, expire_lease, queue_as_text, start};
+use lookalike_shared::testing::{
+    TestDatabase, a_job_of, a_worker, enqueue_one, expire_lease, queue_as_text, start,
+};
 use serde_json::json;
 use sqlx::PgPool;
 
 use super::{LEASE, finish_one, success};
 
 fn halfway() -> Progress {
-    Progress { phase: "training".to_owned(), done: 5, total: Some(10), unit: "epochs".to_owned(), ..Progress::default() }
+    Progress {
+        phase: "training".to_owned(),
+        done: 5,
+        total: Some(10),
+        unit: "epochs".to_owned(),
+        ..Progress::default()
+    }
 }
 
 /// Tries every write an attempt can make, and checks that each is refused.
 async fn expect_powerless(pool: &PgPool, lost: &Attempt) {
     let (job, fence) = (lost.job_id, lost.fence);
     let before = (get_job(pool, job).await.unwrap(), queue_as_text(pool).await);
-    assert_eq!(mark_progress(pool, job, fence, &halfway(), Some(&json!({"epoch": 5}))).await.unwrap(), Hold::Lost);
+    assert_eq!(
+        mark_progress(pool, job, fence, &halfway(), Some(&json!({"epoch": 5}))).await.unwrap(),
+        Hold::Lost
+    );
     assert_eq!(renew_leases(pool, &[(job, fence)], LEASE).await.unwrap(), []);
     assert!(!metrics::insert_epoch(pool, job, fence, 1, &json!({"loss": 1})).await.unwrap());
     logs::insert_line(pool, job, fence, "info", "still here").await.unwrap();
@@ -72,7 +85,10 @@ async fn the_holder_stores_all_of_it() {
     assert_eq!(get_job(&db.pool, job).await.unwrap().progress, Some(halfway()));
     assert_eq!(metrics::list_epochs(&db.pool, job, 0, 10).await.unwrap(), [(1, json!({"loss": 1}))]);
     let lines = logs::list_lines(&db.pool, job, 0, 10).await.unwrap();
-    assert_eq!((lines[0].attempt, lines[0].level.as_str(), lines[0].message.as_str()), (1, "warn", "slow disk"));
+    assert_eq!(
+        (lines[0].attempt, lines[0].level.as_str(), lines[0].message.as_str()),
+        (1, "warn", "slow disk")
+    );
     expire_lease(&db.pool, job).await;
     let next = start(&db.pool, job, a_worker(&db.pool).await).await;
     assert_eq!(next.checkpoint, Some(checkpoint), "the next attempt goes on from it");

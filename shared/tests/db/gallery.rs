@@ -1,9 +1,9 @@
 //! Vectors go in by COPY and come out nearest first; leaves count up with every commit.
 
 use lookalike_shared::db::gallery::{
-    ManifestRow, MatchQuery, NewEntry, bump_partitions, clear_generation, create_tables, delete_vectors, drop_tables,
-    find_entry, find_manifest, find_thumbnail, find_vectors, forget_entries, list_entries, list_unseen, lock_generation,
-    mark_seen, match_entries,
+    ManifestRow, MatchQuery, NewEntry, bump_partitions, clear_generation, create_tables, delete_vectors,
+    drop_tables, find_entry, find_manifest, find_thumbnail, find_vectors, forget_entries, list_entries,
+    list_unseen, lock_generation, mark_seen, match_entries,
 };
 use lookalike_shared::db::indexes::{self, Partition, list_partitions};
 use lookalike_shared::domain::search::RankBy;
@@ -72,7 +72,10 @@ async fn what_is_copied_in_comes_out() {
     assert_eq!(find_thumbnail(&db.pool, generation, entry.id).await.unwrap(), Some(vec![0xff, 0xd8]));
     assert_eq!(list_entries(&db.pool, generation, Some(1), None, 10).await.unwrap().len(), 1);
     assert_eq!(list_entries(&db.pool, generation, Some(0), None, 10).await.unwrap().len(), 0);
-    assert_eq!(list_partitions(&db.pool, generation).await.unwrap(), [partition(0, 0, 0), partition(1, 1, 1), partition(2, 0, 0)]);
+    assert_eq!(
+        list_partitions(&db.pool, generation).await.unwrap(),
+        [partition(0, 0, 0), partition(1, 1, 1), partition(2, 0, 0)]
+    );
 }
 
 /// Embeddings are stored in half precision: what comes back is what IEEE 754 rounding to nearest even makes of
@@ -85,7 +88,8 @@ async fn vectors_come_back_as_halves_and_singles() {
     let probabilities = [1.0 / 3.0, f32::MIN_POSITIVE, 0.123_456_79];
     let entry = an_entry("photos/a.jpg", 0, &probabilities, &embedding);
     store(&db.pool, generation, std::slice::from_ref(&entry)).await;
-    let (stored_probabilities, stored_embedding) = find_vectors(&db.pool, generation, entry.id).await.unwrap().unwrap();
+    let (stored_probabilities, stored_embedding) =
+        find_vectors(&db.pool, generation, entry.id).await.unwrap().unwrap();
     let halves: Vec<f32> = embedding.iter().map(|value| half::f16::from_f32(*value).to_f32()).collect();
     assert_eq!(stored_probabilities, probabilities);
     assert_eq!(stored_embedding, halves);
@@ -96,7 +100,9 @@ async fn a_picture_is_at_distance_zero_from_itself() {
     let db = TestDatabase::create().await;
     let generation = gallery(&db.pool).await;
     let entries: Vec<NewEntry> = (0..50_u8)
-        .map(|n| pointing(&format!("photos/{n}.jpg"), i32::from(n % 3), usize::from(n % 8), f32::from(n) / 37.0))
+        .map(|n| {
+            pointing(&format!("photos/{n}.jpg"), i32::from(n % 3), usize::from(n % 8), f32::from(n) / 37.0)
+        })
         .collect();
     store(&db.pool, generation, &entries).await;
     for entry in &entries {
@@ -107,7 +113,11 @@ async fn a_picture_is_at_distance_zero_from_itself() {
             };
             let asked = MatchQuery { rank_by, max_distance: Some(0.0), k: 50, ..query(vector) };
             let hits = match_entries(&db.pool, generation, &asked).await.unwrap();
-            assert!(hits.iter().any(|hit| hit.entry_id == entry.id && hit.distance == 0.0), "{} {rank_by:?}", entry.uri);
+            assert!(
+                hits.iter().any(|hit| hit.entry_id == entry.id && hit.distance == 0.0),
+                "{} {rank_by:?}",
+                entry.uri
+            );
         }
     }
 }
@@ -131,8 +141,14 @@ async fn the_nearest_come_first_and_only_from_where_they_are_asked_for() {
     assert_eq!(uris(MatchQuery { classes: &[0], ..query(wanted) }).await, ["near.jpg", "far.jpg"]);
     assert_eq!(uris(MatchQuery { classes: &[], ..query(wanted) }).await, [""; 0]);
     assert_eq!(uris(MatchQuery { max_distance: Some(0.5), ..query(wanted) }).await, ["same.jpg", "near.jpg"]);
-    assert_eq!(uris(MatchQuery { exclude: Some(entries[2].id), ..query(wanted) }).await, ["near.jpg", "far.jpg"]);
-    assert_eq!(uris(MatchQuery { exclude_uri: Some("photos/near.jpg"), ..query(wanted) }).await, ["same.jpg", "far.jpg"]);
+    assert_eq!(
+        uris(MatchQuery { exclude: Some(entries[2].id), ..query(wanted) }).await,
+        ["near.jpg", "far.jpg"]
+    );
+    assert_eq!(
+        uris(MatchQuery { exclude_uri: Some("photos/near.jpg"), ..query(wanted) }).await,
+        ["same.jpg", "far.jpg"]
+    );
     let winter = json!({"season": "winter"});
     assert_eq!(uris(MatchQuery { metadata: Some(&winter), ..query(wanted) }).await, ["near.jpg"]);
     // The axis at a right angle: unit vectors are the square root of two apart.
@@ -144,11 +160,14 @@ async fn the_nearest_come_first_and_only_from_where_they_are_asked_for() {
 async fn equal_distances_are_ordered_by_entry() {
     let db = TestDatabase::create().await;
     let generation = gallery(&db.pool).await;
-    let entries: Vec<NewEntry> = (0..20).map(|n| pointing(&format!("photos/{n}.jpg"), n % 3, 1, 0.0)).collect();
+    let entries: Vec<NewEntry> =
+        (0..20).map(|n| pointing(&format!("photos/{n}.jpg"), n % 3, 1, 0.0)).collect();
     let mut shuffled = entries.clone();
     shuffled.reverse();
     store(&db.pool, generation, &shuffled).await;
-    let hits = match_entries(&db.pool, generation, &MatchQuery { k: 7, ..query(&entries[0].embedding) }).await.unwrap();
+    let hits = match_entries(&db.pool, generation, &MatchQuery { k: 7, ..query(&entries[0].embedding) })
+        .await
+        .unwrap();
     let found: Vec<Uuid> = hits.iter().map(|hit| hit.entry_id).collect();
     assert_eq!(found, entries[..7].iter().map(|entry| entry.id).collect::<Vec<_>>());
 }
@@ -173,9 +192,15 @@ async fn an_updated_picture_moves_to_its_new_class_and_is_there_once() {
     commit_entries(&mut tx, generation, std::slice::from_ref(&new), Uuid::now_v7()).await;
     tx.commit().await.unwrap();
     let entries = list_entries(&db.pool, generation, None, None, 10).await.unwrap();
-    assert_eq!(entries.iter().map(|entry| (entry.entry_id, entry.class_id)).collect::<Vec<_>>(), [(old.id, 2)]);
+    assert_eq!(
+        entries.iter().map(|entry| (entry.entry_id, entry.class_id)).collect::<Vec<_>>(),
+        [(old.id, 2)]
+    );
     assert_eq!(find_thumbnail(&db.pool, generation, old.id).await.unwrap(), Some(vec![1, 2, 3]));
-    assert_eq!(list_partitions(&db.pool, generation).await.unwrap(), [partition(0, 2, 0), partition(1, 0, 0), partition(2, 1, 1)]);
+    assert_eq!(
+        list_partitions(&db.pool, generation).await.unwrap(),
+        [partition(0, 2, 0), partition(1, 0, 0), partition(2, 1, 1)]
+    );
     let manifest: Vec<ManifestRow> = find_manifest(&db.pool, generation, &[new.uri]).await.unwrap();
     assert_eq!((manifest.len(), manifest[0].class_id, manifest[0].etag.as_str()), (1, 2, "2"));
 }
@@ -210,7 +235,10 @@ async fn a_cleared_generation_is_empty_and_its_leaves_have_new_versions() {
     clear_generation(&mut tx, generation).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(list_entries(&db.pool, generation, None, None, 10).await.unwrap(), []);
-    assert_eq!(list_partitions(&db.pool, generation).await.unwrap(), [partition(0, 1, 0), partition(1, 2, 0), partition(2, 1, 0)]);
+    assert_eq!(
+        list_partitions(&db.pool, generation).await.unwrap(),
+        [partition(0, 1, 0), partition(1, 2, 0), partition(2, 1, 0)]
+    );
 }
 
 /// Batches that touch the same leaves in opposite orders, from several workers at once.
@@ -225,8 +253,9 @@ async fn concurrent_commits_neither_deadlock_nor_lose_count() {
         tokio::spawn(async move {
             for batch in 0..BATCHES {
                 let class = |n: i32| if writer % 2 == 0 { n } else { 2 - n };
-                let entries: Vec<NewEntry> =
-                    (0..3).map(|n| pointing(&format!("photos/{writer}/{batch}/{n}.jpg"), class(n), 0, 0.0)).collect();
+                let entries: Vec<NewEntry> = (0..3)
+                    .map(|n| pointing(&format!("photos/{writer}/{batch}/{n}.jpg"), class(n), 0, 0.0))
+                    .collect();
                 store(&pool, generation, &entries).await;
             }
         })

@@ -3,6 +3,8 @@
 //! Every rule that the queue rests on is shown here on its own: what may start, whose writes count, where each
 //! state may go, and what two callers at once see. The queue is compared as text (`queue_as_text`).
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails like the test itself")]
+
 mod cancelling;
 mod claims;
 mod endings;

@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use chrono::Utc;
 use insta::assert_snapshot;
-use lookalike_shared::db::queue::{Claim, NewJob, claim_jobs, defer_deliveries, mark_retrying, redeliver_stranded};
+use lookalike_shared::db::queue::{
+    Claim, NewJob, claim_jobs, defer_deliveries, mark_retrying, redeliver_stranded,
+};
 use lookalike_shared::db::queues::{insert_samples, list_queues, list_samples, mark_paused, mark_resumed};
 use lookalike_shared::domain::job::{JobFailure, JobId, JobKind, Queue};
 use lookalike_shared::jobs::Submission;
-use lookalike_shared::testing::{TestDatabase, a_job, a_job_of, a_worker, enqueue_all, enqueue_one, queue_as_text, start};
+use lookalike_shared::testing::{
+    TestDatabase, a_job, a_job_of, a_worker, enqueue_all, enqueue_one, queue_as_text, start,
+};
 
 use super::{LEASE, claim_one, finish_one, success};
 
@@ -44,7 +48,9 @@ async fn what_comes_into_a_paused_queue_is_parked_when_it_is_claimed() {
     let db = TestDatabase::create().await;
     mark_paused(&db.pool, Queue::Maintenance).await.unwrap();
     let job = enqueue_one(&db.pool, &a_job()).await;
-    let Claim::Later(id, at) = claim_one(&db.pool, job, a_worker(&db.pool).await).await else { panic!("it started") };
+    let Claim::Later(id, at) = claim_one(&db.pool, job, a_worker(&db.pool).await).await else {
+        panic!("it started")
+    };
     defer_deliveries(&db.pool, &[(id, at)]).await.unwrap();
     assert_snapshot!(queue_as_text(&db.pool).await, @"a noop maintenance queued attempt 0/3 fence 0 | Pending parked");
     mark_resumed(&db.pool, Queue::Maintenance).await.unwrap();
@@ -57,7 +63,9 @@ async fn a_delivery_parked_too_late_is_found_again() {
     let db = TestDatabase::create().await;
     mark_paused(&db.pool, Queue::Maintenance).await.unwrap();
     let job = enqueue_one(&db.pool, &a_job()).await;
-    let Claim::Later(id, at) = claim_one(&db.pool, job, a_worker(&db.pool).await).await else { panic!("it started") };
+    let Claim::Later(id, at) = claim_one(&db.pool, job, a_worker(&db.pool).await).await else {
+        panic!("it started")
+    };
     mark_resumed(&db.pool, Queue::Maintenance).await.unwrap();
     defer_deliveries(&db.pool, &[(id, at)]).await.unwrap();
     sqlx::query("update jobs set updated_at = now() - interval '1 minute'").execute(&db.pool).await.unwrap();
@@ -124,5 +132,8 @@ async fn queues_tell_how_they_stand() {
     assert!(ours.oldest_age_seconds.is_some_and(|age| (0.0..60.0).contains(&age)));
     let samples = list_samples(&db.pool, begun, None, 100).await.unwrap();
     let sample = samples.iter().find(|sample| sample.queue == "maintenance").unwrap();
-    assert_eq!((samples.len(), sample.depth, sample.running, sample.succeeded, sample.failed), (4, 1, 1, 1, 0));
+    assert_eq!(
+        (samples.len(), sample.depth, sample.running, sample.succeeded, sample.failed),
+        (4, 1, 1, 1, 0)
+    );
 }

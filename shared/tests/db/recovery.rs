@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use lookalike_shared::db::queue::{
-    NewJob, cancel_jobs, mark_retrying, recover_lost, redeliver_stranded,
-};
+use lookalike_shared::db::queue::{NewJob, cancel_jobs, mark_retrying, recover_lost, redeliver_stranded};
 use lookalike_shared::domain::job::{JobFailure, JobId, JobState};
 use lookalike_shared::jobs::Submission;
 use lookalike_shared::testing::{
-    TestDatabase, a_job, a_worker, enqueue_all, enqueue_one, events_as_text, expire_lease, queue_as_text, start,
+    TestDatabase, a_job, a_worker, enqueue_all, enqueue_one, events_as_text, expire_lease, queue_as_text,
+    start,
 };
 use sqlx::PgPool;
 
@@ -66,8 +65,9 @@ async fn a_lease_that_holds_is_left_alone_until_it_ends() {
     let db = TestDatabase::create().await;
     let job = enqueue_one(&db.pool, &a_job()).await;
     let short = Duration::from_millis(300);
-    let claims =
-        lookalike_shared::db::queue::claim_jobs(&db.pool, &[job], a_worker(&db.pool).await, short).await.unwrap();
+    let claims = lookalike_shared::db::queue::claim_jobs(&db.pool, &[job], a_worker(&db.pool).await, short)
+        .await
+        .unwrap();
     assert!(matches!(claims.as_slice(), [lookalike_shared::db::queue::Claim::Started(_)]));
     let begun = std::time::Instant::now();
     lookalike_shared::testing::wait_until("the lease ends", super::SOON, || async {
@@ -101,10 +101,20 @@ async fn a_job_whose_delivery_was_settled_or_lost_is_delivered_again() {
     let db = TestDatabase::create().await;
     let jobs: Vec<NewJob> = (0..4).map(|_| a_job()).collect();
     enqueue_all(&db.pool, &jobs).await;
-    tamper_delivery(&db.pool, "update apalis.jobs set status = 'Done', done_at = now() where id = $1", &jobs[0]).await;
+    tamper_delivery(
+        &db.pool,
+        "update apalis.jobs set status = 'Done', done_at = now() where id = $1",
+        &jobs[0],
+    )
+    .await;
     tamper_delivery(&db.pool, "update apalis.jobs set status = 'Killed' where id = $1", &jobs[1]).await;
     tamper_delivery(&db.pool, "delete from apalis.jobs where id = $1", &jobs[2]).await;
-    tamper_delivery(&db.pool, "update apalis.jobs set status = 'Failed', attempts = max_attempts where id = $1", &jobs[3]).await;
+    tamper_delivery(
+        &db.pool,
+        "update apalis.jobs set status = 'Failed', attempts = max_attempts where id = $1",
+        &jobs[3],
+    )
+    .await;
     assert_eq!(redeliver_stranded(&db.pool, HALF_A_MINUTE).await.unwrap(), 0, "too early to tell");
     age(&db.pool).await;
     assert_eq!(redeliver_stranded(&db.pool, HALF_A_MINUTE).await.unwrap(), 4);
@@ -125,7 +135,10 @@ async fn a_delivery_held_by_a_dead_loop_is_freed_and_one_held_by_a_live_loop_is_
     deliver_to(&db.pool, "loop", 0).await;
     age(&db.pool).await;
     assert_eq!(redeliver_stranded(&db.pool, HALF_A_MINUTE).await.unwrap(), 0);
-    sqlx::query("update apalis.workers set last_seen = now() - interval '1 hour'").execute(&db.pool).await.unwrap();
+    sqlx::query("update apalis.workers set last_seen = now() - interval '1 hour'")
+        .execute(&db.pool)
+        .await
+        .unwrap();
     assert_eq!(redeliver_stranded(&db.pool, HALF_A_MINUTE).await.unwrap(), 1);
     assert_snapshot!(queue_as_text(&db.pool).await, @"a noop maintenance queued attempt 0/3 fence 0 | Pending due");
 }
@@ -135,7 +148,9 @@ async fn a_redelivery_keeps_the_back_off() {
     let db = TestDatabase::create().await;
     let job = enqueue_one(&db.pool, &a_job()).await;
     let fence = start(&db.pool, job, a_worker(&db.pool).await).await.fence;
-    mark_retrying(&db.pool, job, fence, &JobFailure::new("x", "y"), chrono::Utc::now() + LEASE).await.unwrap();
+    mark_retrying(&db.pool, job, fence, &JobFailure::new("x", "y"), chrono::Utc::now() + LEASE)
+        .await
+        .unwrap();
     sqlx::query("delete from apalis.jobs").execute(&db.pool).await.unwrap();
     age(&db.pool).await;
     assert_eq!(redeliver_stranded(&db.pool, HALF_A_MINUTE).await.unwrap(), 1);
@@ -167,7 +182,8 @@ async fn recovery_hands_out_a_delivery_that_apalis_holds() {
     let job = enqueue_one(&db.pool, &a_job()).await;
     start(&db.pool, job, a_worker(&db.pool).await).await;
     deliver_to(&db.pool, "alive", 0).await;
-    tamper(&db.pool, "update jobs set lease_expires_at = now() - interval '1 second' where id = $1", job).await;
+    tamper(&db.pool, "update jobs set lease_expires_at = now() - interval '1 second' where id = $1", job)
+        .await;
     recover_lost(&db.pool).await.unwrap();
     assert_snapshot!(queue_as_text(&db.pool).await, @"a noop maintenance queued attempt 1/3 fence 1 | Pending due");
 }

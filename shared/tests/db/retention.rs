@@ -8,7 +8,9 @@ use lookalike_shared::db::queue::NewJob;
 use lookalike_shared::db::{items, jobs, logs, retention};
 use lookalike_shared::domain::job::{JobId, JobKind};
 use lookalike_shared::domain::scope::Scope;
-use lookalike_shared::testing::{TestDatabase, a_job, a_job_of, a_key, a_worker, enqueue_all, queue_as_text, start};
+use lookalike_shared::testing::{
+    TestDatabase, a_job, a_job_of, a_key, a_worker, enqueue_all, queue_as_text, start,
+};
 use sqlx::PgPool;
 
 use super::{finish_one, success};
@@ -58,8 +60,12 @@ async fn ended_jobs_go_when_their_time_is_over_and_searches_go_first() {
     age(&db.pool, young, 23).await;
     age(&db.pool, search, 2).await;
     prune_all(&db.pool).await;
-    let left: Vec<JobId> =
-        jobs::list_jobs(&db.pool, &jobs::JobFilter::default(), 10).await.unwrap().iter().map(|job| job.id).collect();
+    let left: Vec<JobId> = jobs::list_jobs(&db.pool, &jobs::JobFilter::default(), 10)
+        .await
+        .unwrap()
+        .iter()
+        .map(|job| job.id)
+        .collect();
     assert_eq!(left, [waiting.id, young]);
     let deliveries: Vec<String> =
         sqlx::query_scalar("select id from apalis.jobs order by id").fetch_all(&db.pool).await.unwrap();

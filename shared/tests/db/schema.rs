@@ -33,7 +33,8 @@ async fn the_checks_allow_what_the_enums_know() {
 #[tokio::test]
 async fn the_table_of_queues_holds_what_the_enum_knows() {
     let db = TestDatabase::create().await;
-    let stored: Vec<String> = sqlx::query_scalar("select name from queues").fetch_all(&db.pool).await.unwrap();
+    let stored: Vec<String> =
+        sqlx::query_scalar("select name from queues").fetch_all(&db.pool).await.unwrap();
     assert_eq!(stored.into_iter().collect::<BTreeSet<_>>(), words(&Queue::ALL, Queue::as_str));
 }
 

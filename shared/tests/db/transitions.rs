@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use chrono::Utc;
 use lookalike_shared::db::jobs::get_job;
 use lookalike_shared::db::queue::{
-    Ending, cancel_jobs, mark_progress, mark_released, mark_retrying, promote_due, recover_lost, renew_leases, retry_jobs,
+    Ending, cancel_jobs, mark_progress, mark_released, mark_retrying, promote_due, recover_lost,
+    renew_leases, retry_jobs,
 };
 use lookalike_shared::domain::job::{JobFailure, JobId, JobState, Progress};
 use lookalike_shared::testing::{TestDatabase, a_job, enqueue_one};
@@ -70,12 +71,16 @@ async fn statements_move_jobs_along_the_table_of_exits_and_nowhere_else() {
                 let to = apply(&db.pool, from, situation, statement).await;
                 if to != from {
                     moves.insert((from.as_str(), to.as_str()));
-                    assert!(from.exits().contains(&to), "{statement:?} moved {from:?} to {to:?} ({situation:?})");
+                    assert!(
+                        from.exits().contains(&to),
+                        "{statement:?} moved {from:?} to {to:?} ({situation:?})"
+                    );
                 }
             }
         }
     }
-    let table = JobState::ALL.iter().flat_map(|from| from.exits().iter().map(|to| (from.as_str(), to.as_str())));
+    let table =
+        JobState::ALL.iter().flat_map(|from| from.exits().iter().map(|to| (from.as_str(), to.as_str())));
     assert_eq!(moves, table.collect());
 }
 

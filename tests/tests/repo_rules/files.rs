@@ -32,8 +32,14 @@ fn files_are_short_enough_to_be_read() {
         long,
         &[
             ("deploy/local/bootstrap.py", "runs before anything is built or installed, so it is one file"),
-            ("shared/src/db/gallery.rs", "one short function per statement on one set of tables, half of it documentation"),
-            ("shared/src/db/queue.rs", "the life of a job in SQL, from enqueueing to recovery, is read together"),
+            (
+                "shared/src/db/gallery.rs",
+                "one short function per statement on one set of tables, half of it documentation",
+            ),
+            (
+                "shared/src/db/queue.rs",
+                "the life of a job in SQL, from enqueueing to recovery, is read together",
+            ),
         ],
     );
 }
@@ -58,7 +64,9 @@ fn every_module_says_what_it_owns() {
 #[test]
 fn nothing_is_unwrapped_outside_of_tests() {
     let files = sources();
-    let found = files.iter().flat_map(|file| lines_with(file, &file.shipped_code(), &[".unwrap()"]).collect::<Vec<_>>());
+    let found = files
+        .iter()
+        .flat_map(|file| lines_with(file, &file.shipped_code(), &[".unwrap()"]).collect::<Vec<_>>());
     expect_none("`expect` states the invariant", found.collect::<Vec<_>>(), &[]);
 }
 
@@ -78,7 +86,13 @@ fn written() -> Vec<RepoFile> {
 
 #[test]
 fn nothing_is_left_for_later() {
-    let words = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("X", "XX"), concat!("todo", "!("), concat!("unimplemented", "!(")];
+    let words = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("X", "XX"),
+        concat!("todo", "!("),
+        concat!("unimplemented", "!("),
+    ];
     let files = written();
     let found = files.iter().flat_map(|file| lines_with(file, &file.text, &words).collect::<Vec<_>>());
     expect_none("no unfinished parts", found.collect::<Vec<_>>(), &[]);
@@ -86,13 +100,17 @@ fn nothing_is_left_for_later() {
 
 #[test]
 fn nothing_names_the_machine_it_was_made_on() {
-    let words = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/opt/wh", "eels")];
+    let words =
+        [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/opt/wh", "eels")];
     let files = repo_files();
     let found = files.iter().flat_map(|file| lines_with(file, &file.text, &words).collect::<Vec<_>>());
     expect_none(
         "no paths of a machine",
         found.collect::<Vec<_>>(),
-        &[("shared/src/config/local.rs", "an example of a home, in the tests of the rule that finds the data folder")],
+        &[(
+            "shared/src/config/local.rs",
+            "an example of a home, in the tests of the rule that finds the data folder",
+        )],
     );
 }
 

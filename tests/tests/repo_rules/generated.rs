@@ -44,7 +44,9 @@ fn the_diagram_of_states_is_the_table_of_exits() {
     let drawn: BTreeSet<(String, String)> = diagram
         .lines()
         .filter_map(|line| line.split_once("-->"))
-        .map(|(from, to)| (from.trim().to_owned(), to.split(':').next().unwrap_or_default().trim().to_owned()))
+        .map(|(from, to)| {
+            (from.trim().to_owned(), to.split(':').next().unwrap_or_default().trim().to_owned())
+        })
         .filter(|(from, to)| from != "[*]" && to != "[*]")
         .collect();
     let exits = JobState::ALL

@@ -2,6 +2,8 @@
 //!
 //! A rule that has exceptions lists each with its reason; an exception that is no longer needed fails too.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails like the test itself")]
+
 mod files;
 mod generated;
 mod rooms;
@@ -53,7 +55,11 @@ fn root() -> PathBuf {
 fn repo_files() -> Vec<RepoFile> {
     let list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
     let output = Command::new("git").args(list).current_dir(root()).output().expect("git is installed");
-    assert!(output.status.success(), "the rules look at what git tracks: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "the rules look at what git tracks: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let paths: BTreeSet<String> =
         String::from_utf8(output.stdout).unwrap().split_terminator('\0').map(ToOwned::to_owned).collect();
     let read = |path: String| {
@@ -67,7 +73,8 @@ fn repo_files() -> Vec<RepoFile> {
 
 /// The Rust files that are shipped.
 fn sources() -> Vec<RepoFile> {
-    let shipped = |file: &RepoFile| file.is_rust() && file.is_in(&["api/src", "cli/src", "shared/src", "worker/src"]);
+    let shipped =
+        |file: &RepoFile| file.is_rust() && file.is_in(&["api/src", "cli/src", "shared/src", "worker/src"]);
     repo_files().into_iter().filter(shipped).collect()
 }
 
@@ -91,7 +98,11 @@ fn expect_none(rule: &str, violations: impl IntoIterator<Item = String>, excepti
 }
 
 /// `path:line: text` of every line that holds one of `words`, not as the end of a longer word.
-fn lines_with<'a>(file: &'a RepoFile, text: &'a str, words: &'a [&'a str]) -> impl Iterator<Item = String> + 'a {
+fn lines_with<'a>(
+    file: &'a RepoFile,
+    text: &'a str,
+    words: &'a [&'a str],
+) -> impl Iterator<Item = String> + 'a {
     text.lines()
         .enumerate()
         .filter(move |(_, line)| words.iter().any(|word| holds_word(line, word)))

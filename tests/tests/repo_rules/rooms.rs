@@ -15,7 +15,8 @@ fn dependencies(crate_name: &str) -> BTreeSet<String> {
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
     let package = packages.iter().find(|package| package["name"] == crate_name).expect(crate_name);
-    let normal = package["dependencies"].as_array().unwrap().iter().filter(|dependency| dependency["kind"].is_null());
+    let normal =
+        package["dependencies"].as_array().unwrap().iter().filter(|dependency| dependency["kind"].is_null());
     normal.map(|dependency| dependency["name"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -29,8 +30,10 @@ fn crates_depend_on_each_other_in_one_direction() {
         ("lookalike-worker", &["lookalike-shared"][..]),
         ("lookalike-cli", &["lookalike-api", "lookalike-shared"][..]),
     ] {
-        let ours: Vec<String> =
-            dependencies(name).into_iter().filter(|dependency| dependency.starts_with("lookalike-")).collect();
+        let ours: Vec<String> = dependencies(name)
+            .into_iter()
+            .filter(|dependency| dependency.starts_with("lookalike-"))
+            .collect();
         assert_eq!(ours, allowed, "{name}");
     }
 }
@@ -44,7 +47,8 @@ fn each_heavy_dependency_has_its_crates() {
         ("sqlx", &["lookalike-shared"][..]),
         ("clap", &["lookalike-cli", "lookalike-worker"][..]),
     ] {
-        let users = CRATES.into_iter().filter(|name| dependencies(name).iter().any(|used| used.starts_with(prefix)));
+        let users =
+            CRATES.into_iter().filter(|name| dependencies(name).iter().any(|used| used.starts_with(prefix)));
         let mut users: Vec<&str> = users.collect();
         users.sort_unstable();
         let mut expected = at_home.to_vec();
@@ -65,11 +69,25 @@ fn expect_only_in(words: &[&str], rooms: &[&str], exceptions: &[(&str, &str)]) {
 #[test]
 fn sql_is_written_in_one_room() {
     expect_only_in(
-        &["sqlx::query", "sqlx::raw_sql", "query!(", "query_as!(", "query_scalar!(", "query_file", "raw_sql("],
+        &[
+            "sqlx::query",
+            "sqlx::raw_sql",
+            "query!(",
+            "query_as!(",
+            "query_scalar!(",
+            "query_file",
+            "raw_sql(",
+        ],
         &["shared/src/db"],
         &[
-            ("shared/src/testing/builders.rs", "tests bring about what no statement of ours does: a lease that ran out"),
-            ("shared/src/testing/database.rs", "makes and drops databases, which no part of the program does"),
+            (
+                "shared/src/testing/builders.rs",
+                "tests bring about what no statement of ours does: a lease that ran out",
+            ),
+            (
+                "shared/src/testing/database.rs",
+                "makes and drops databases, which no part of the program does",
+            ),
             ("shared/src/testing/text.rs", "writes both tables of the queue as one text, for tests"),
         ],
     );
@@ -80,7 +98,10 @@ fn apalis_is_met_where_tasks_are_pushed_and_where_the_loop_runs() {
     expect_only_in(
         &["use apalis", "apalis::prelude", "apalis_postgres::"],
         &["shared/src/db", "worker/src/runtime"],
-        &[("shared/src/testing/database.rs", "names the state of the schema by every migration, the queue's too")],
+        &[(
+            "shared/src/testing/database.rs",
+            "names the state of the schema by every migration, the queue's too",
+        )],
     );
 }
 
@@ -111,7 +132,8 @@ fn the_environment_is_read_in_one_room() {
 
 #[test]
 fn the_domain_has_no_input_no_output_and_no_clock() {
-    let words = ["sqlx", "tokio", "std::fs", "std::env", "Utc::now", "Instant::now", "SystemTime::now", "reqwest"];
+    let words =
+        ["sqlx", "tokio", "std::fs", "std::env", "Utc::now", "Instant::now", "SystemTime::now", "reqwest"];
     let files = sources();
     let domain = files.iter().filter(|file| file.is_in(&["shared/src/domain"]));
     let found: Vec<String> =

@@ -12,7 +12,8 @@ fn migrations() -> Vec<RepoFile> {
 fn parts(file: &RepoFile) -> Option<(&str, &str)> {
     let (version, name) = file.path.strip_prefix("migrations/")?.strip_suffix(".sql")?.split_once('_')?;
     let is_version = version.len() == 14 && version.bytes().all(|byte| byte.is_ascii_digit());
-    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'0'..=b'9'));
+    let is_name = !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'0'..=b'9'));
     (is_version && is_name).then_some((version, name))
 }
 

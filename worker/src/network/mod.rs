@@ -24,7 +24,7 @@ use std::borrow::Cow;
 use lookalike_shared::domain::backbone::{Backbone, Mismatch, Op, ShapeError};
 use tch::{Device, TchError, Tensor};
 
-pub use forward::{Mode, Output};
+pub use forward::{Mode, Output, Precision};
 pub use ops::unit_length;
 pub use pixels::{Normalisation, Pictures, PicturesError};
 pub use tensors::{NamedTensor, Tensors};

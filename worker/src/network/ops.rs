@@ -8,15 +8,24 @@ use tch::{Cuda, Device, Kind, TchError, Tensor};
 use super::layout;
 use super::tensors::NamedTensor;
 
-pub(super) fn conv2d(
-    x: &Tensor,
-    conv: &Conv2d,
-    weight: &Tensor,
-    bias: Option<&Tensor>,
-) -> Result<Tensor, TchError> {
+/// Computes with the numbers of `x`, into which weight and bias are converted.
+pub(super) fn conv2d(x: &Tensor, conv: &Conv2d, own: &[NamedTensor]) -> Result<Tensor, TchError> {
+    let (weight, bias) = weight_and_bias(own, x.f_kind()?)?;
     let stride = conv.stride as i64;
     let padding = conv.padding as i64;
-    x.f_conv2d(weight, bias, [stride, stride], [padding, padding], [1, 1], conv.groups as i64)
+    x.f_conv2d(&weight, bias, [stride, stride], [padding, padding], [1, 1], conv.groups as i64)
+}
+
+/// Computes with the numbers of `x`, into which weight and bias are converted.
+pub(super) fn linear(x: &Tensor, own: &[NamedTensor]) -> Result<Tensor, TchError> {
+    let (weight, bias) = weight_and_bias(own, x.f_kind()?)?;
+    x.f_linear(&weight, bias)
+}
+
+fn weight_and_bias(own: &[NamedTensor], kind: Kind) -> Result<(Tensor, Option<Tensor>), TchError> {
+    let weight = own[0].tensor.f_to_kind(kind)?;
+    let bias = own.get(1).map(|named| named.tensor.f_to_kind(kind)).transpose()?;
+    Ok((weight, bias))
 }
 
 /// Normalises with the batch's own statistics, and moves the running ones, when `measures`; otherwise with the running
@@ -32,16 +41,16 @@ pub(super) fn batch_norm2d(
 }
 
 /// Krizhevsky et al. 2012, section 3.3, with Caffe's `alpha / size`: the mean of squares over the window comes from a
-/// pooling along the channels, laid last.
+/// pooling along the channels, laid last. Always `f32` inside: with 16 bits `k` would swallow the sum.
 pub(super) fn local_response_norm(x: &Tensor, norm: &LocalResponseNorm) -> Result<Tensor, TchError> {
     let (n, c, h, w) = x.size4()?;
-    let squares = x.f_square()?.f_permute([0, 2, 3, 1])?.f_reshape([n, h * w, c])?;
+    let squares = x.f_to_kind(Kind::Float)?.f_square()?.f_permute([0, 2, 3, 1])?.f_reshape([n, h * w, c])?;
     let half = (norm.size / 2) as i64;
     // Beyond the first and last channel the window sees zeroes, which count: the mean is the sum over `size`.
     let mean = squares.f_avg_pool1d([norm.size as i64], [1], [half], false, true)?;
     let divisor =
         mean.f_multiply_scalar(norm.alpha)?.f_add_scalar(norm.k)?.f_pow_tensor_scalar(-norm.beta)?;
-    x.f_mul(&divisor.f_view([n, h, w, c])?.f_permute([0, 3, 1, 2])?)
+    x.f_mul(&divisor.f_view([n, h, w, c])?.f_permute([0, 3, 1, 2])?)?.f_to_kind(x.f_kind()?)
 }
 
 pub(super) fn max_pool2d(x: &Tensor, pool: &MaxPool2d) -> Result<Tensor, TchError> {
@@ -64,7 +73,7 @@ pub(super) fn adaptive_avg_pool2d(x: &Tensor, size: usize) -> Result<Tensor, Tch
 /// else runs in the process; on GPUs `rng` seeds the device's own generator.
 pub(super) fn dropout(x: &Tensor, p: f64, rng: &mut ChaCha8Rng) -> Result<Tensor, TchError> {
     let kept = if x.device() == Device::Cpu { kept_by_bytes(x, p, rng)? } else { kept_by_device(x, p, rng)? };
-    x.f_mul(&kept)
+    x.f_mul(&kept.f_to_kind(x.f_kind()?)?)
 }
 
 /// 0 where a value is dropped, the scale where it is kept; shape and layout of `x`.

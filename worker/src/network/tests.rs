@@ -38,6 +38,10 @@ fn network(name: &str) -> Network {
     network
 }
 
+fn training(rng: &mut ChaCha8Rng) -> Mode<'_> {
+    Mode::Train { rng, precision: Precision::F32 }
+}
+
 fn largest(tensor: &Tensor) -> f64 {
     tensor.abs().max().double_value(&[])
 }
@@ -152,7 +156,7 @@ fn gradients_and_running_statistics_are_those_of_tch_vision() {
     let (store, module) = peer(&network, resnet::resnet18);
     let pictures = uniform(&[4, 3, 64, 64], -2.0, 2.0, 12);
     module.forward_t(&pictures, true).square().sum(Kind::Float).backward();
-    let logits = network.forward(&pictures, Mode::Train { rng: &mut rng(0) }).unwrap().logits;
+    let logits = network.forward(&pictures, training(&mut rng(0))).unwrap().logits;
     logits.square().sum(Kind::Float).backward();
     let theirs = store.variables();
     for named in network.tensors().iter() {
@@ -171,12 +175,29 @@ fn every_learnt_tensor_of_every_backbone_gets_a_gradient() {
     for backbone in backbone::all() {
         let network = network(backbone.name);
         let pictures = uniform(&[4, 3, 67, 67], -2.0, 2.0, 13);
-        let logits = network.forward(&pictures, Mode::Train { rng: &mut rng(1) }).unwrap().logits;
+        let logits = network.forward(&pictures, training(&mut rng(1))).unwrap().logits;
         logits.log_softmax(-1, Kind::Float).select(1, 0).sum(Kind::Float).backward();
         for named in network.learnt() {
             let grad = named.tensor.grad();
             assert!(grad.defined() && largest(&grad) > 0.0, "{} {}", backbone.name, named.parameter.name);
         }
+    }
+}
+
+#[test]
+fn sixteen_bits_give_nearly_the_same_logits_and_gradients_of_full_width() {
+    for name in ["alexnet", "squeezenet1_1", "mobilenet_v2", "resnet18"] {
+        let network = network(name);
+        let pictures = uniform(&[2, 3, 67, 67], -2.0, 2.0, 20);
+        let logits = |precision| {
+            let mode = Mode::Train { rng: &mut rng(7), precision };
+            network.forward(&pictures, mode).unwrap().logits
+        };
+        let (full, half) = (logits(Precision::F32), logits(Precision::Bf16));
+        assert_eq!(half.kind(), Kind::Float);
+        assert!(difference(&half, &full) < 0.2, "{name}: {}", difference(&half, &full));
+        half.square().sum(Kind::Float).backward();
+        assert!(network.learnt().all(|named| named.tensor.grad().kind() == Kind::Float), "{name}");
     }
 }
 
@@ -313,7 +334,7 @@ fn freezing_decides_what_learns_and_which_statistics_move() {
         assert_eq!(resnet.learnt().count(), learns, "{freeze:?}");
         let before = statistics(&resnet);
         let pictures = uniform(&[4, 3, 64, 64], -2.0, 2.0, 17);
-        resnet.forward(&pictures, Mode::Train { rng: &mut rng(5) }).unwrap();
+        resnet.forward(&pictures, training(&mut rng(5))).unwrap();
         assert_eq!(before != statistics(&resnet), moves, "{freeze:?}");
     }
 }
@@ -346,7 +367,7 @@ fn folded_norms_keep_their_statistics_until_they_are_settled() {
     let found = network.forward(&pictures, Mode::Eval).unwrap().logits;
     assert!(difference(&found, &expected) < 1e-4);
     // What was measured on a batch is what training on that batch measures.
-    let measured = network.forward(&pictures, Mode::Train { rng: &mut rng(6) }).unwrap().embedding;
+    let measured = network.forward(&pictures, training(&mut rng(6))).unwrap().embedding;
     let settled = network.forward(&pictures, Mode::Eval).unwrap().embedding;
     assert!(difference(&measured, &settled) < 0.05);
 }

@@ -24,7 +24,8 @@ pub(super) struct History {
     format: u32,
     backbone: String,
     classes: usize,
-    config: TrainConfig,
+    /// As JSON: read back as numbers, settings could differ in their last bit from what they were.
+    config: String,
     /// Steps that the optimiser has taken.
     pub steps: u64,
     /// Every epoch so far.
@@ -39,7 +40,7 @@ impl History {
             format: FORMAT,
             backbone: network.backbone().name.to_owned(),
             classes: network.classes(),
-            config: config.clone(),
+            config: text(config),
             steps: 0,
             rows: Vec::new(),
             best_epoch: 0,
@@ -64,11 +65,15 @@ impl History {
                 "it is of {own} with {own_classes} classes, the run of {backbone} with {classes}"
             ));
         }
-        if self.config != *config {
+        if self.config != text(config) {
             return refuse("it was made with other settings".to_owned());
         }
         Ok(())
     }
+}
+
+fn text(config: &TrainConfig) -> String {
+    serde_json::to_string(config).expect("settings are plain data")
 }
 
 /// A run as it stands after an epoch; bytes are made only when asked for.

@@ -1,6 +1,6 @@
 //! Settings of a training run.
 
-use crate::network::{Freeze, Normalisation};
+use crate::network::{Freeze, Normalisation, Precision};
 
 /// How gradients change weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -68,6 +68,8 @@ pub struct TrainConfig {
     pub augment: Augment,
     /// What does not learn.
     pub freeze: Freeze,
+    /// Numbers to compute with.
+    pub precision: Precision,
     /// How pixels are scaled.
     pub normalisation: Normalisation,
     /// Decides everything random.
@@ -90,6 +92,7 @@ impl Default for TrainConfig {
             label_smoothing: 0.0,
             augment: Augment { crop: true, mirror: true, color_pca: true },
             freeze: Freeze::None,
+            precision: Precision::F32,
             normalisation: Normalisation::default(),
             seed: 1,
             early_stopping: Some(EarlyStopping { patience: 5 }),

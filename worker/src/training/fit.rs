@@ -217,11 +217,16 @@ impl Fit<'_> {
         let Some(logits) = self.source.validate(self.network, progress)? else { return Ok(None) };
         let all: Vec<usize> = (0..total).collect();
         let labels = evaluation::labels(part, &all);
+        let validation_loss = loss(&logits, &labels)?;
+        if !validation_loss.is_finite() {
+            let (step, learning_rate) = (self.source.steps(), learnt.learning_rate);
+            return Err(TrainError::Diverged { loss: validation_loss, epoch, step, learning_rate });
+        }
         Ok(Some(EpochRow {
             epoch,
             loss: learnt.loss,
             train_accuracy: learnt.accuracy,
-            validation_loss: loss(&logits, &labels)?,
+            validation_loss,
             validation_accuracy: accuracy(&classes(&logits)?, &labels),
             learning_rate: learnt.learning_rate,
             images_per_second: self.dataset.train().labels.len() as f64 / learnt.seconds,
@@ -262,6 +267,7 @@ impl Fit<'_> {
         if let Some(best) = self.best.take() {
             self.network.restore(&best)?;
         }
+        let started = Instant::now();
         let epoch = self.history.epochs();
         let observer = &mut *self.observer;
         let progress =
@@ -277,7 +283,7 @@ impl Fit<'_> {
             best_epoch: self.history.best_epoch,
             steps: self.history.steps,
             images_per_second: pictures / learning,
-            seconds: rows.iter().map(|row| row.seconds).sum(),
+            seconds: rows.iter().map(|row| row.seconds).sum::<f64>() + started.elapsed().as_secs_f64(),
             ..judged
         })))
     }

@@ -81,7 +81,7 @@ impl<'a> Source<'a> {
         step: u32,
     ) -> Result<Answered, TrainError> {
         let mut rng = random::stream(self.config.seed, Purpose::Dropout, epoch, step);
-        let mode = Mode::Train { rng: &mut rng };
+        let mode = Mode::Train { rng: &mut rng, precision: self.config.precision };
         let chosen = self.batches.chosen(order, step);
         let logits = match &self.features {
             Some(features) => network.head(&features.select(epoch, chosen)?, mode)?,

@@ -6,7 +6,7 @@ import { count } from "~/format/number";
 export function PerClass({ rows }: { rows: EvaluateResult["per_class"] }) {
   if (rows.length === 0) return null;
   const ordered = rows
-    .map((row) => ({ name: row.class, queries: row.queries, p1: row.precision_at?.embedding?.["1"] ?? null }))
+    .map((row) => ({ name: row.class, queries: row.queries, p1: row.precision_at.embedding?.["1"] ?? null }))
     .sort((a, b) => (a.p1 ?? 2) - (b.p1 ?? 2));
   return (
     <>
@@ -18,7 +18,7 @@ export function PerClass({ rows }: { rows: EvaluateResult["per_class"] }) {
               <Table.Td>{name}</Table.Td>
               <Table.Td w="45%"><Progress value={(p1 ?? 0) * 100} size={6} aria-label={`P@1 of ${name}`} /></Table.Td>
               <Table.Td ta="right">{p1 === null ? "–" : p1.toFixed(3)}</Table.Td>
-              <Table.Td ta="right" c="dimmed" visibleFrom="xs">{queries === undefined ? "" : `${count(queries)} queries`}</Table.Td>
+              <Table.Td ta="right" c="dimmed" visibleFrom="xs">{count(queries)} queries</Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>

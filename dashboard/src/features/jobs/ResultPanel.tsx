@@ -1,13 +1,14 @@
-import type { EvaluateResult, IndexResult, Job, SearchResult, TrainResult } from "~/api/types";
+import type { EvaluateResult, IndexResult, Job, SearchResult, TrainResult, ValidateResult } from "~/api/types";
 import { count, percent, significant } from "~/format/number";
 import { duration } from "~/format/time";
 import { Figures } from "~/ui/Figures";
 import { ButtonLink } from "~/ui/links";
 import { PrecisionTable } from "~/ui/PrecisionTable";
+import { ClassSizes } from "./ClassSizes";
 import { HitStrip } from "./HitStrip";
 import { JsonPanel } from "./JsonPanel";
 import { PerClass } from "./PerClass";
-import { evaluateResult, indexResult, searchResult, trainResult } from "./read";
+import { evaluateResult, indexResult, searchResult, trainResult, validateResult } from "./read";
 
 /** What a finished job gives, shown as its kind asks for; other kinds as names and values. */
 export function ResultPanel({ job }: { job: Job }) {
@@ -20,6 +21,8 @@ export function ResultPanel({ job }: { job: Job }) {
   if (evaluation !== null) return <Evaluated result={evaluation} />;
   const search = searchResult(job);
   if (search !== null) return <Found id={job.id} result={search} />;
+  const validation = validateResult(job);
+  if (validation !== null) return <Validated result={validation} />;
   return <JsonPanel title="Result" value={job.result} />;
 }
 
@@ -74,12 +77,31 @@ function Evaluated({ result }: { result: EvaluateResult }) {
     <JsonPanel title="Result" hint={`${count(result.queries)} queries`} value={result}>
       <Figures
         figures={[
-          { label: "mAP", value: significant(result.map) },
+          { label: "Accuracy", value: percent(result.accuracy) },
+          { label: "mAP", value: result.map.embedding?.toFixed(3) ?? "–", hint: "by embedding" },
           { label: "Routing recall", value: percent(result.routing_recall), hint: "true class among those probed" },
+          { label: "Classes probed", value: significant(result.partitions_probed), hint: "on average" },
         ]}
       />
       <PrecisionTable precision={result.precision_at} />
       <PerClass rows={result.per_class} />
+    </JsonPanel>
+  );
+}
+
+function Validated({ result }: { result: ValidateResult }) {
+  return (
+    <JsonPanel title="Result" value={result}>
+      <Figures
+        figures={[
+          { label: "Files", value: count(result.files) },
+          { label: "Readable", value: count(result.readable) },
+          { label: "Unreadable", value: count(result.unreadable), tone: result.unreadable > 0 ? "red" : undefined },
+          { label: "Exact duplicates", value: count(result.exact_duplicates), tone: result.exact_duplicates > 0 ? "orange" : undefined },
+          { label: "Classes", value: count(result.classes.length) },
+        ]}
+      />
+      <ClassSizes classes={result.classes} />
     </JsonPanel>
   );
 }

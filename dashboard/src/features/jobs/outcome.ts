@@ -2,7 +2,7 @@
 import type { Job, Progress } from "~/api/types";
 import { count, counted, percent, significant } from "~/format/number";
 import { duration, relative } from "~/format/time";
-import { evaluateResult, indexResult, searchResult, trainResult } from "./read";
+import { evaluateResult, indexResult, searchResult, trainResult, validateResult } from "./read";
 
 /** Share done, 0 to 1; null when the total is not known. */
 export function share(progress: Progress | null): number | null {
@@ -54,6 +54,8 @@ function success(job: Job): string {
   if (evaluation !== null) {
     return `P@1 ${significant(evaluation.precision_at.embedding?.["1"])} over ${count(evaluation.queries)} queries`;
   }
+  const validation = validateResult(job);
+  if (validation !== null) return `${counted(validation.readable, "readable picture")}, ${counted(validation.classes.length, "class", "classes")}`;
   return "Done";
 }
 

@@ -1,5 +1,5 @@
 // Params and results are free-form JSON on the wire. These read them without trusting them.
-import type { EvaluateResult, IndexResult, Job, SearchResult, TrainResult } from "~/api/types";
+import type { EvaluateResult, IndexResult, Job, SearchResult, TrainResult, ValidateResult } from "~/api/types";
 
 /** The value as an object; an empty one when it is none. */
 export function record(value: unknown): Record<string, unknown> {
@@ -28,6 +28,10 @@ export function indexResult(job: Job): IndexResult | null {
 
 export function evaluateResult(job: Job): EvaluateResult | null {
   return holds(job, "evaluate", "precision_at") ? (job.result as EvaluateResult) : null;
+}
+
+export function validateResult(job: Job): ValidateResult | null {
+  return holds(job, "validate", "classes") ? (job.result as ValidateResult) : null;
 }
 
 function holds(job: Job, kind: string, field: string): boolean {

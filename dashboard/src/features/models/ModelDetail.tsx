@@ -3,6 +3,8 @@ import { useQuery } from "@tanstack/react-query";
 import { IconArrowLeft, IconDownload, IconMoodEmpty } from "@tabler/icons-react";
 import { lazy, Suspense } from "react";
 import type { ModelVersion } from "~/api/types";
+import { JsonPanel } from "~/features/jobs/JsonPanel";
+import { record } from "~/features/jobs/read";
 import { useMay } from "~/features/session/useMay";
 import { bytes, percent, significant } from "~/format/number";
 import { Empty, Failure, Loading } from "~/ui/Blank";
@@ -60,6 +62,16 @@ export function ModelDetail({ name, version, onVersion }: Props) {
   );
 }
 
+/** A card without its long lists, which are shown elsewhere or as JSON. */
+function brief(card: Record<string, unknown>): Record<string, unknown> {
+  const dataset = without(record(card.dataset), "images_per_class");
+  return without({ ...card, ...(card.dataset !== undefined && { dataset }) }, "metrics");
+}
+
+function without(fields: Record<string, unknown>, name: string): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([each]) => each !== name));
+}
+
 function Card({ model }: { model: ModelVersion }) {
   const facts: Fact[] = [
     { label: "Backbone", value: model.backbone },
@@ -94,7 +106,7 @@ function Card({ model }: { model: ModelVersion }) {
       <Grid.Col span={{ base: 12, lg: 4 }}>
         <Stack gap="md">
           <Panel title="Details"><Facts facts={facts} /></Panel>
-          {Object.keys(model.card).length > 0 && <Panel title="Card"><Readable value={model.card} /></Panel>}
+          {Object.keys(model.card).length > 0 && <JsonPanel title="Card" value={model.card}><Readable value={brief(model.card)} /></JsonPanel>}
         </Stack>
       </Grid.Col>
     </Grid>

@@ -60,7 +60,7 @@ fn largest_difference(left: &[u8], right: &[u8]) -> u8 {
 
 /// An 8x8 baseline JPEG whose components have one value each, with an Adobe segment on request.
 ///
-/// With all quantisers at 8 the DC coefficient is the sample minus 128 exactly, so no rounding blurs the test.
+/// With all quantisers at 8 the DC coefficient is exactly the sample minus 128: nothing is rounded.
 fn flat_jpeg(samples: &[u8], adobe_transform: Option<u8>) -> Vec<u8> {
     let count = samples.len() as u8;
     let mut file = vec![0xff, 0xd8];

@@ -1,0 +1,154 @@
+//! Parts are killed while they work: nothing is lost, nothing is done twice, nothing has to be repaired by hand.
+
+use std::time::{Duration, Instant};
+
+use lookalike_shared::testing::wait_until;
+use lookalike_tests::{Client, Samples};
+use serde_json::json;
+
+use super::{CLASSES, entries, indexing, learning_curve, stack_on, training, wait_for_epochs};
+
+/// On the CPU, in single precision, a training that was interrupted ends with the very numbers of one that was
+/// not.
+#[tokio::test]
+async fn a_training_goes_on_where_its_killed_worker_was() {
+    const EPOCHS: u32 = 6;
+    let samples = Samples::draw(12, 0, 0).await.unwrap();
+    let mut stack = stack_on(&samples).await;
+    let client = stack.client.clone();
+    let undisturbed = client.run("train", &training("calm", EPOCHS)).await.unwrap();
+    let disturbed = client.submit("train", &training("stormy", EPOCHS)).await.unwrap();
+    wait_for_epochs(&client, &disturbed, 2).await;
+    let (killed, at) = (stack.kill_worker().unwrap(), Instant::now());
+    let retaken =
+        client.wait_until(disturbed.id(), "its second attempt", |job| job.attempt() == 2).await.unwrap();
+    println!("the killed worker's job ran again after {:?}", at.elapsed());
+    assert!(at.elapsed() < Duration::from_secs(30), "{retaken:?}");
+    let ended = client.wait_until(disturbed.id(), "success", |job| job.state() == "succeeded").await.unwrap();
+    assert_ne!(stack.worker_pid().unwrap(), killed);
+    assert_eq!(learning_curve(&client, &ended).await, learning_curve(&client, &undisturbed).await);
+    assert_eq!(ended.result()["validation_accuracy"], undisturbed.result()["validation_accuracy"]);
+    assert!(stack.terminate().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn an_index_is_whole_after_its_worker_was_killed_twice() {
+    const EACH: u32 = 150;
+    let samples = Samples::draw(4, EACH, 0).await.unwrap();
+    let mut stack = stack_on(&samples).await;
+    let client = stack.client.clone();
+    client.run("train", &training("scenes", 1)).await.unwrap();
+    let job = client.submit("index", &indexing("gallery", "scenes")).await.unwrap();
+    for attempt in 1..=2 {
+        let under_way = |job: &lookalike_tests::Job| {
+            job.attempt() == attempt && job.state() == "running" && job.done() > 0
+        };
+        client.wait_until(job.id(), "some progress", under_way).await.unwrap();
+        stack.kill_worker().unwrap();
+    }
+    let ended = client.wait_until(job.id(), "success", |job| job.state() == "succeeded").await.unwrap();
+    assert_eq!(ended.attempt(), 3);
+    assert_eq!(entries(&client, "gallery").await, u64::from(EACH * CLASSES));
+    assert!(stack.terminate().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn no_accepted_job_is_lost_when_the_database_is_killed_under_load() {
+    let samples = Samples::draw(1, 0, 0).await.unwrap();
+    let mut stack = stack_on(&samples).await;
+    let client = stack.client.clone();
+    let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
+    let load = tokio::spawn(async move {
+        let mut accepted = Vec::new();
+        while stopped.try_recv().is_err() {
+            // What is refused or broken off was not accepted.
+            if let Ok(job) = client.submit("noop", &json!({})).await {
+                accepted.push(job);
+            }
+        }
+        accepted
+    });
+    for _ in 0..2 {
+        expect_more_successes(&stack.client, 30).await;
+        stack.kill_postgres().unwrap();
+    }
+    expect_more_successes(&stack.client, 30).await;
+    stop.send(()).unwrap();
+    let accepted = load.await.unwrap();
+    assert!(accepted.len() >= 90, "{}", accepted.len());
+    for job in &accepted {
+        stack.client.wait_until(job.id(), "success", |job| job.state() == "succeeded").await.unwrap();
+    }
+    assert!(stack.terminate().await.unwrap().success());
+}
+
+/// Waits until `more` jobs have been submitted anew and have succeeded.
+async fn expect_more_successes(client: &Client, more: usize) {
+    let mut successes = 0;
+    while successes < more {
+        let job = wait_until("a job is accepted", Duration::from_secs(60), || async {
+            client.submit("noop", &json!({})).await.ok()
+        })
+        .await;
+        client.wait_until(job.id(), "success", |job| job.state() == "succeeded").await.unwrap();
+        successes += 1;
+    }
+}
+
+#[tokio::test]
+async fn a_training_is_handed_over_when_everything_is_stopped_and_started_again() {
+    let samples = Samples::draw(12, 0, 0).await.unwrap();
+    let mut stack = stack_on(&samples).await;
+    let job = stack.client.submit("train", &training("scenes", 8)).await.unwrap();
+    wait_for_epochs(&stack.client, &job, 2).await;
+    let begun = Instant::now();
+    let status = stack.terminate().await.unwrap();
+    println!("stopped in {:?}", begun.elapsed());
+    assert_eq!(status.code(), Some(0));
+    stack.restart().await.unwrap();
+    let client = stack.client.clone();
+    let before = learning_curve(&client, &job).await.len();
+    let ended = client.wait_until(job.id(), "success", |job| job.state() == "succeeded").await.unwrap();
+    assert_eq!(ended.attempt(), 1, "the stop used up no attempt");
+    assert!(before >= 2);
+    assert_eq!(learning_curve(&client, &ended).await.len(), 8);
+    assert!(stack.terminate().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn everything_goes_on_after_a_power_cut() {
+    const EACH: u32 = 100;
+    let samples = Samples::draw(4, EACH, 0).await.unwrap();
+    let mut stack = stack_on(&samples).await;
+    stack.client.run("train", &training("scenes", 1)).await.unwrap();
+    let job = stack.client.submit("index", &indexing("gallery", "scenes")).await.unwrap();
+    stack.client.wait_until(job.id(), "some progress", |job| job.done() > 0).await.unwrap();
+    stack.kill_everything().await.unwrap();
+    stack.restart().await.unwrap();
+    let ended = stack.client.wait_until(job.id(), "success", |job| job.state() == "succeeded").await.unwrap();
+    assert_eq!(ended.result()["failed"], json!(0));
+    assert_eq!(entries(&stack.client, "gallery").await, u64::from(EACH * CLASSES));
+    assert!(stack.terminate().await.unwrap().success());
+}
+
+/// A running job stops at its next batch.
+#[tokio::test]
+async fn ten_cancels_in_a_row_each_take_less_than_two_seconds() {
+    let samples = Samples::draw(12, 0, 0).await.unwrap();
+    let mut stack = stack_on(&samples).await;
+    let client = stack.client.clone();
+    for round in 0..10 {
+        let job = client.submit("train", &training("scenes", 1_000)).await.unwrap();
+        client
+            .wait_until(job.id(), "some progress", |job| job.state() == "running" && job.done() > 0)
+            .await
+            .unwrap();
+        let begun = Instant::now();
+        client.cancel(job.id()).await.unwrap();
+        let ended = client.wait(job.id()).await.unwrap();
+        println!("cancel {round} took {:?}", begun.elapsed());
+        assert_eq!(ended.state(), "cancelled");
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    }
+    assert!(stack.terminate().await.unwrap().success());
+}

@@ -1,0 +1,78 @@
+//! The whole system over HTTP: what a user does with it, and what it does when parts of it are killed.
+//!
+//! Every test starts the programs of `make build` on an empty data folder with drawn pictures. Models are
+//! tiny and pictures few, so that a test takes seconds; what is checked does not depend on how much they learn.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails like the test itself")]
+
+mod faults;
+mod story;
+mod streams;
+
+use std::time::Duration;
+
+use lookalike_tests::{Client, Job, Options, Samples, Stack};
+use serde_json::{Value, json};
+
+/// Classes that are drawn.
+const CLASSES: u32 = 10;
+
+/// A system whose source `photos` holds `samples`.
+async fn stack_on(samples: &Samples) -> Stack {
+    Stack::start(Options::default().source("photos", samples.path())).await.unwrap()
+}
+
+/// A training that gives the same numbers whenever it is run: one seed, single precision.
+fn training(model: &str, epochs: u32) -> Value {
+    json!({
+        "model": model, "dataset": {"source": "photos", "prefix": "train/"}, "backbone": "squeezenet1_1",
+        "image_size": 64, "epochs": epochs, "batch_size": 32, "min_images_per_class": 4, "precision": "f32", "seed": 7
+    })
+}
+
+fn indexing(index: &str, model: &str) -> Value {
+    json!({"index": index, "model": model, "source": "photos", "prefix": "gallery/", "mode": "add"})
+}
+
+/// What a training measured: everything of its epochs but how long they took.
+async fn learning_curve(client: &Client, job: &Job) -> Vec<Value> {
+    let page = client.get(&format!("/v1/jobs/{}/metrics?limit=1000", job.id())).await.unwrap();
+    let mut rows = page["items"].as_array().unwrap().clone();
+    for row in &mut rows {
+        let fields = row.as_object_mut().unwrap();
+        fields.retain(|name, _| {
+            !["seconds", "images_per_second", "device_utilisation_percent"].contains(&name.as_str())
+        });
+    }
+    rows
+}
+
+/// The number of entries of an index, counted in three places that must agree.
+async fn entries(client: &Client, index: &str) -> u64 {
+    let detail = client.get(&format!("/v1/indexes/{index}")).await.unwrap();
+    let partitions = detail["partitions"].as_array().unwrap();
+    let rows: u64 = partitions.iter().map(|partition| partition["rows"].as_u64().unwrap()).sum();
+    let mut listed = std::collections::BTreeSet::new();
+    let mut cursor = String::new();
+    loop {
+        let page = client.get(&format!("/v1/indexes/{index}/entries?limit=1000{cursor}")).await.unwrap();
+        listed.extend(
+            page["items"].as_array().unwrap().iter().map(|entry| entry["uri"].as_str().unwrap().to_owned()),
+        );
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!((detail["entries"].as_u64(), listed.len() as u64), (Some(rows), rows));
+    rows
+}
+
+/// Waits until a training has stored at least `epochs` rows.
+async fn wait_for_epochs(client: &Client, job: &Job, epochs: usize) {
+    lookalike_shared::testing::wait_until("some epochs", Duration::from_secs(180), || async {
+        let page = client.get(&format!("/v1/jobs/{}/metrics", job.id())).await.ok()?;
+        (page["items"].as_array()?.len() >= epochs).then_some(())
+    })
+    .await;
+}
