@@ -2,9 +2,10 @@
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::client::TargetArgs;
 use crate::commands::{
-    api, docs, evaluate, index, indexes, jobs, keys, migrate, models, openapi, postgres, samples, search, train, up,
-    uploads, workers,
+    api, docs, evaluate, index, indexes, jobs, keys, migrate, models, openapi, postgres, samples, search,
+    train, up, uploads, workers,
 };
 use crate::error::{CliError, EXIT_CODES};
 use crate::output;
@@ -49,7 +50,9 @@ enum Command {
     #[command(after_help = "Example:\n  lookalike openapi > openapi.json")]
     Openapi,
     /// Print completions for a shell
-    #[command(after_help = "Example:\n  lookalike completions bash > ~/.local/share/bash-completion/completions/lookalike")]
+    #[command(
+        after_help = "Example:\n  lookalike completions bash > ~/.local/share/bash-completion/completions/lookalike"
+    )]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -66,6 +69,11 @@ enum Command {
 }
 
 impl Cli {
+    /// Whether the command prints JSON, its error included.
+    pub fn prints_json(&self) -> bool {
+        self.command.target().is_some_and(|target| target.json)
+    }
+
     /// Carries the command out.
     ///
     /// # Errors
@@ -77,6 +85,30 @@ impl Cli {
 }
 
 impl Command {
+    /// How a client command names its server.
+    fn target(&self) -> Option<&TargetArgs> {
+        match self {
+            Self::Train(args) => Some(&args.target),
+            Self::Index(args) => Some(&args.target),
+            Self::Search(args) => Some(&args.target),
+            Self::Evaluate(args) => Some(&args.target),
+            Self::Jobs(args) => Some(&args.target),
+            Self::Models(args) => Some(&args.target),
+            Self::Indexes(args) => Some(&args.target),
+            Self::Uploads(args) => Some(&args.target),
+            Self::Keys(args) => Some(&args.target),
+            Self::Workers(args) => Some(&args.target),
+            Self::Up(_)
+            | Self::Api(_)
+            | Self::Migrate(_)
+            | Self::Openapi
+            | Self::Completions { .. }
+            | Self::Samples(_)
+            | Self::Docs(_)
+            | Self::ServePostgres(_) => None,
+        }
+    }
+
     async fn run(self) -> Result<(), CliError> {
         match self {
             Self::Up(args) => up::run(args).await,

@@ -4,6 +4,8 @@
 
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
+
 use crate::client::Problem;
 
 /// The codes, as `--help` tells them.
@@ -56,16 +58,30 @@ impl CliError {
         }
     }
 
-    /// Tells the error on standard error and gives the code to exit with.
-    pub fn report(&self) -> ExitCode {
+    /// Tells the error on standard error, as JSON for programs, and gives the code to exit with.
+    pub fn report(&self, as_json: bool) -> ExitCode {
         match self {
             Self::OutputClosed => {}
+            _ if as_json => eprintln!("{}", self.to_json()),
             Self::Interrupted(message) => eprintln!("{message}"),
             Self::Usage(_) | Self::Unreachable(_) | Self::Refused(_) | Self::JobEnded(_) | Self::Other(_) => {
                 eprintln!("error: {self}");
             }
         }
         ExitCode::from(self.exit_code())
+    }
+
+    /// The server's problem document, or one of the same shape for what happened here.
+    fn to_json(&self) -> Value {
+        match self {
+            Self::Refused(problem) => serde_json::to_value(problem).expect("strings and numbers"),
+            Self::Usage(_)
+            | Self::Unreachable(_)
+            | Self::JobEnded(_)
+            | Self::Interrupted(_)
+            | Self::OutputClosed
+            | Self::Other(_) => json!({"detail": self.to_string(), "exit_code": self.exit_code()}),
+        }
     }
 }
 
@@ -78,6 +94,14 @@ impl From<lookalike_shared::config::ConfigError> for CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_is_told_to_programs_as_the_server_told_it() {
+        let problem = Problem { status: 404, code: "not_found".to_owned(), ..Problem::default() };
+        let told = CliError::Refused(Box::new(problem)).to_json();
+        assert_eq!((&told["status"], &told["code"]), (&json!(404), &json!("not_found")));
+        assert_eq!(CliError::Usage("no".to_owned()).to_json(), json!({"detail": "no", "exit_code": 2}));
+    }
 
     #[test]
     fn every_documented_code_is_given() {

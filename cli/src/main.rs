@@ -6,8 +6,10 @@ use clap::Parser;
 use lookalike_cli::args::Cli;
 
 fn main() -> ExitCode {
-    match Cli::parse().run() {
+    let cli = Cli::parse();
+    let as_json = cli.prints_json();
+    match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => error.report(),
+        Err(error) => error.report(as_json),
     }
 }

@@ -59,7 +59,8 @@ fn a_folder_of_a_newer_version_is_left_alone() {
 #[test]
 fn wrong_settings_are_told_together() {
     let folder = Folder::new();
-    let (code, message) = Up::refused(&folder, &["--listen", "here", "--device", "tpu", "--source", "x=/no/such"]);
+    let (code, message) =
+        Up::refused(&folder, &["--listen", "here", "--device", "tpu", "--source", "x=/no/such"]);
     assert_eq!(code, Some(2));
     for part in ["here", "tpu", "/no/such"] {
         assert!(message.contains(part), "{part} in {message}");

@@ -12,6 +12,7 @@ use lookalike_shared::db::gallery::{self, Entry};
 use lookalike_shared::db::models::{self, Model};
 use lookalike_shared::db::{self, DbError, PgConnection};
 use lookalike_shared::domain::name::Name;
+use lookalike_shared::storage::StorageError;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -224,7 +225,17 @@ async fn get_image(
 async fn serve(state: &State, request: &HttpRequest, uri: &str) -> Result<HttpResponse, ApiError> {
     let (source, key) = uri.split_once('/').ok_or_else(|| ApiError::not_found("object", uri))?;
     let source: Name = source.parse().map_err(|_| ApiError::not_found("source", source))?;
-    let (object, mut bytes) = state.storage.get_source(&source)?.open(key).await?;
+    let opened = state.storage.get_source(&source)?.open(key).await;
+    let (object, mut bytes) = opened.map_err(|error| match error {
+        // What leads out of its source is not there, whatever it leads to.
+        StorageError::InvalidKey { .. } => ApiError::not_found("object", uri),
+        StorageError::NotFound { .. }
+        | StorageError::UnknownSource { .. }
+        | StorageError::Open { .. }
+        | StorageError::TooLarge { .. }
+        | StorageError::Database(_)
+        | StorageError::Store { .. } => error.into(),
+    })?;
     let tag = etag::of(object.etag.as_bytes());
     let mut response = picture_response(request, &tag);
     if etag::matches(request, &tag) {

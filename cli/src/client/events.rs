@@ -81,7 +81,8 @@ impl EventStream {
     }
 
     async fn connect(&self) -> Result<Connection, CliError> {
-        let mut request = self.client.request(Method::GET, &self.path, &[]).header(ACCEPT, "text/event-stream");
+        let mut request =
+            self.client.request(Method::GET, &self.path, &[]).header(ACCEPT, "text/event-stream");
         if let Some(id) = &self.last_id {
             request = request.header("Last-Event-ID", id);
         }

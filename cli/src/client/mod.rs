@@ -63,7 +63,12 @@ impl Client {
     ///
     /// # Errors
     /// [`CliError`].
-    pub async fn list(&self, path: &str, query: &[(&str, String)], limit: usize) -> Result<Vec<Value>, CliError> {
+    pub async fn list(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        limit: usize,
+    ) -> Result<Vec<Value>, CliError> {
         let mut items = Vec::new();
         let mut cursor = None;
         while items.len() < limit {
@@ -171,11 +176,13 @@ fn is_this_machine(url: &Url) -> bool {
 pub async fn body(response: Response) -> Result<Value, CliError> {
     let url = response.url().clone();
     let bytes = response.bytes().await;
-    let bytes = bytes.map_err(|error| CliError::Unreachable(format!("the answer of {url} broke off: {error}")))?;
+    let bytes =
+        bytes.map_err(|error| CliError::Unreachable(format!("the answer of {url} broke off: {error}")))?;
     if bytes.is_empty() {
         return Ok(Value::Null);
     }
-    Ok(serde_json::from_slice(&bytes).with_context(|| format!("the answer of {url} is no JSON: is this a Lookalike server?"))?)
+    Ok(serde_json::from_slice(&bytes)
+        .with_context(|| format!("the answer of {url} is no JSON: is this a Lookalike server?"))?)
 }
 
 #[cfg(test)]
@@ -184,9 +191,12 @@ mod tests {
 
     #[test]
     fn no_proxy_stands_before_this_machine() {
-        for (url, is_here) in
-            [("http://127.0.0.1:1", true), ("http://[::1]", true), ("http://localhost", true), ("http://host", false)]
-        {
+        for (url, is_here) in [
+            ("http://127.0.0.1:1", true),
+            ("http://[::1]", true),
+            ("http://localhost", true),
+            ("http://host", false),
+        ] {
             assert_eq!(is_this_machine(&url.parse().unwrap()), is_here, "{url}");
         }
     }

@@ -66,7 +66,9 @@ impl TargetArgs {
 
 fn parse(text: &str) -> Result<Url, CliError> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    url.ok_or_else(|| CliError::Usage(format!("\"{text}\" is no server: a URL such as http://127.0.0.1:8080 expected")))
+    url.ok_or_else(|| {
+        CliError::Usage(format!("\"{text}\" is no server: a URL such as http://127.0.0.1:8080 expected"))
+    })
 }
 
 fn same_server(a: &str, b: &str) -> bool {

@@ -30,8 +30,9 @@ pub struct Args {
     probes: Option<String>,
     #[command(flatten)]
     submit: SubmitArgs,
+    /// The server, and how to print what it says.
     #[command(flatten)]
-    target: TargetArgs,
+    pub target: TargetArgs,
 }
 
 /// Submits an evaluation.
@@ -41,7 +42,10 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<(), CliError> {
     let client = connect(&args.target)?;
     let mut payload = Payload::default();
-    payload.set("index", Some(&args.index)).set("source", Some(&args.source)).set("prefix", args.prefix.as_ref());
+    payload
+        .set("index", Some(&args.index))
+        .set("source", Some(&args.source))
+        .set("prefix", args.prefix.as_ref());
     payload.set("k", args.k.as_ref()).set("probes", args.probes.as_ref());
     submit(&client, "evaluate", payload, &args.submit, args.target.json).await
 }

@@ -42,8 +42,9 @@ pub struct Args {
     sync: bool,
     #[command(flatten)]
     submit: SubmitArgs,
+    /// The server, and how to print what it says.
     #[command(flatten)]
-    target: TargetArgs,
+    pub target: TargetArgs,
 }
 
 /// Submits an indexing, after uploading its pictures if they are local.

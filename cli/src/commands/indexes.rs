@@ -22,8 +22,9 @@ Examples:
 pub struct Args {
     #[command(subcommand)]
     action: Action,
+    /// The server, and how to print what it says.
     #[command(flatten)]
-    target: TargetArgs,
+    pub target: TargetArgs,
 }
 
 #[derive(Debug, Subcommand)]

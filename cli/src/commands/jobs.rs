@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{connect, parse_pair};
 use super::submit::conclude;
+use super::{connect, parse_pair};
 use crate::client::{Client, TargetArgs};
 use crate::error::CliError;
 use crate::follow::{self, Display};
@@ -24,8 +24,9 @@ Examples:
 pub struct Args {
     #[command(subcommand)]
     action: Action,
+    /// The server, and how to print what it says.
     #[command(flatten)]
-    target: TargetArgs,
+    pub target: TargetArgs,
 }
 
 #[derive(Debug, Subcommand)]

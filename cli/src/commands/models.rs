@@ -28,8 +28,9 @@ Examples:
 pub struct Args {
     #[command(subcommand)]
     action: Action,
+    /// The server, and how to print what it says.
     #[command(flatten)]
-    target: TargetArgs,
+    pub target: TargetArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -45,7 +46,9 @@ enum Action {
         model: ModelRef,
     },
     /// Import weights (safetensors, with torchvision's tensor names)
-    #[command(after_help = "Example:\n  lookalike models import mine --backbone resnet18 --classes cat,dog resnet18.safetensors")]
+    #[command(
+        after_help = "Example:\n  lookalike models import mine --backbone resnet18 --classes cat,dog resnet18.safetensors"
+    )]
     Import {
         /// The name it gets; its next version is made
         name: String,
@@ -145,7 +148,11 @@ pub async fn run(args: Args) -> Result<(), CliError> {
         Action::Default { model } => {
             let path = format!("/v1/models/{}/default", model.name);
             let answer = client.put(&path, &json!({"version": version(&model)?})).await?;
-            if json { output::json(&answer) } else { output::line(format!("{} now means {model}", model.name)) }
+            if json {
+                output::json(&answer)
+            } else {
+                output::line(format!("{} now means {model}", model.name))
+            }
         }
         Action::Delete { model } => {
             client.delete(&format!("/v1/models/{}/{}", model.name, version(&model)?)).await?;
@@ -170,6 +177,7 @@ fn read_classes(classes: &str) -> Result<String, CliError> {
 
 async fn import(client: &Client, form: Form, file: &Path) -> Result<Value, CliError> {
     let weights = Part::file(file).await.with_context(|| format!("cannot read {}", file.display()))?;
-    let request = client.request(Method::POST, "/v1/models/import", &[]).multipart(form.part("file", weights));
+    let request =
+        client.request(Method::POST, "/v1/models/import", &[]).multipart(form.part("file", weights));
     body(client.send(request.header("Idempotency-Key", Uuid::now_v7().to_string())).await?).await
 }

@@ -65,8 +65,9 @@ pub struct Args {
     min_similarity: Option<f64>,
     #[command(flatten)]
     submit: SubmitArgs,
+    /// The server, and how to print what it says.
     #[command(flatten)]
-    target: TargetArgs,
+    pub target: TargetArgs,
 }
 
 /// Submits a search and prints its hits.
@@ -158,10 +159,14 @@ mod tests {
 
     #[test]
     fn one_way_to_ask_is_needed_and_allowed() {
-        for good in ["s g a.jpg", "s g a.jpg b.jpg --unlike c.jpg", "s g --entry 1", "s g --source p --object k"] {
+        for good in
+            ["s g a.jpg", "s g a.jpg b.jpg --unlike c.jpg", "s g --entry 1", "s g --source p --object k"]
+        {
             assert!(parse(good).is_ok(), "{good}");
         }
-        for bad in ["s g", "s g a.jpg --entry 1", "s g --object k", "s g --source p", "s g --entry 1 --unlike c.jpg"] {
+        for bad in
+            ["s g", "s g a.jpg --entry 1", "s g --object k", "s g --source p", "s g --entry 1 --unlike c.jpg"]
+        {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }
@@ -169,7 +174,9 @@ mod tests {
     #[test]
     fn filters_are_sent_only_when_asked_for() {
         assert_eq!(options(&parse("s g a.jpg").unwrap()).into_json(), json!({"index": "g", "k": 20}));
-        let args = parse("s g a.jpg -k 3 --class a --class b --metadata year=2017 --metadata by=x --probes all").unwrap();
+        let args =
+            parse("s g a.jpg -k 3 --class a --class b --metadata year=2017 --metadata by=x --probes all")
+                .unwrap();
         assert_eq!(
             options(&args).into_json(),
             json!({"index": "g", "k": 3, "probes": "all",

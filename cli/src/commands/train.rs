@@ -55,8 +55,9 @@ pub struct Args {
     recipe: Recipe,
     #[command(flatten)]
     submit: SubmitArgs,
+    /// The server, and how to print what it says.
     #[command(flatten)]
-    target: TargetArgs,
+    pub target: TargetArgs,
 }
 
 /// How the network learns. What is not given is the server's default.
@@ -170,7 +171,8 @@ impl Recipe {
             .set("early_stopping", self.patience.map(|patience| json!({"patience": patience})))
             .set("min_images_per_class", self.min_images_per_class);
         let is_plain = !(self.no_crop || self.no_mirror || self.no_color_pca);
-        let augment = json!({"crop": !self.no_crop, "mirror": !self.no_mirror, "color_pca": !self.no_color_pca});
+        let augment =
+            json!({"crop": !self.no_crop, "mirror": !self.no_mirror, "color_pca": !self.no_color_pca});
         payload.set("augment", (!is_plain).then_some(augment));
     }
 }
@@ -211,7 +213,8 @@ mod tests {
         );
         let train: Train = serde_json::from_value(sent.clone()).unwrap();
         assert!(train.check().is_empty());
-        let fields: Vec<_> = serde_json::to_value(&train).unwrap().as_object().unwrap().keys().cloned().collect();
+        let fields: Vec<_> =
+            serde_json::to_value(&train).unwrap().as_object().unwrap().keys().cloned().collect();
         let missing: Vec<_> = fields.iter().filter(|field| sent.get(field).is_none()).collect();
         assert!(missing.is_empty(), "no flag sets {missing:?}");
         assert_eq!(serde_json::to_value(&train).unwrap(), sent);

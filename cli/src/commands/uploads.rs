@@ -32,8 +32,9 @@ Examples:
 pub struct Args {
     #[command(subcommand)]
     action: Action,
+    /// The server, and how to print what it says.
     #[command(flatten)]
-    target: TargetArgs,
+    pub target: TargetArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -61,7 +62,11 @@ enum Action {
     },
 }
 
-const SETS: &[Column] = &[("NAME", "/name", Format::Text), ("SOURCE", "/source", Format::Text), ("PREFIX", "/prefix", Format::Text)];
+const SETS: &[Column] = &[
+    ("NAME", "/name", Format::Text),
+    ("SOURCE", "/source", Format::Text),
+    ("PREFIX", "/prefix", Format::Text),
+];
 
 /// Files of these endings are pictures that a worker decodes.
 const ENDINGS: [&str; 8] = ["jpg", "jpeg", "png", "gif", "bmp", "tif", "tiff", "webp"];
@@ -120,7 +125,11 @@ pub struct Pushed {
 
 impl Pushed {
     fn sentence(&self) -> String {
-        let left_out = if self.skipped == 0 { String::new() } else { format!(", {} other files left out", self.skipped) };
+        let left_out = if self.skipped == 0 {
+            String::new()
+        } else {
+            format!(", {} other files left out", self.skipped)
+        };
         format!(
             "uploaded {} pictures, {}, to source uploads, prefix {}/{left_out}",
             self.files,
@@ -152,7 +161,8 @@ pub async fn push(client: &Client, dir: &Path, set: &str) -> Result<Pushed, CliE
         bar.inc(1);
         Ok::<_, CliError>(bytes)
     });
-    let bytes: u64 = sent.buffer_unordered(PARALLEL).try_fold(0, |sum, bytes| async move { Ok(sum + bytes) }).await?;
+    let bytes: u64 =
+        sent.buffer_unordered(PARALLEL).try_fold(0, |sum, bytes| async move { Ok(sum + bytes) }).await?;
     bar.finish_and_clear();
     Ok(Pushed { set: set.to_owned(), files: found.pictures.len(), bytes, skipped: found.skipped })
 }
@@ -161,7 +171,8 @@ fn progress_bar(files: usize) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("uploading [{bar:32}] {human_pos}/{human_len} {per_sec}, {eta} left");
+    let style =
+        ProgressStyle::with_template("uploading [{bar:32}] {human_pos}/{human_len} {per_sec}, {eta} left");
     ProgressBar::new(files as u64).with_style(style.expect("a constant template").progress_chars("=> "))
 }
 
@@ -193,7 +204,8 @@ fn is_passing(error: &CliError) -> bool {
 
 async fn send_once(client: &Client, dir: &Path, picture: &Path, set: &str) -> Result<u64, CliError> {
     let path = dir.join(picture);
-    let file = tokio::fs::File::open(&path).await.with_context(|| format!("cannot read {}", path.display()))?;
+    let file =
+        tokio::fs::File::open(&path).await.with_context(|| format!("cannot read {}", path.display()))?;
     let size = file.metadata().await.context("cannot read its size")?.len();
     let key = picture.to_str().expect("only names in UTF-8 are found");
     let request = client.request(Method::PUT, &format!("/v1/uploads/{set}/{key}"), &[]);
@@ -254,7 +266,10 @@ fn set_name(dir: &Path) -> Result<String, CliError> {
     let name: String = name.chars().map(plain).collect();
     let name: String = name.trim_matches(['-', '_']).chars().take(63).collect();
     if name.is_empty() {
-        return Err(CliError::Usage(format!("{} gives no name for a set: choose one with --set", dir.display())));
+        return Err(CliError::Usage(format!(
+            "{} gives no name for a set: choose one with --set",
+            dir.display()
+        )));
     }
     Ok(name)
 }
@@ -266,7 +281,9 @@ mod tests {
     #[test]
     fn pictures_are_found_with_their_folders() {
         let root = tempfile::tempdir().unwrap();
-        for path in ["teapot/1.jpg", "teapot/2.PNG", "bowl/1.webp", "bowl/notes.txt", ".git/x.jpg", ".hidden.jpg"] {
+        for path in
+            ["teapot/1.jpg", "teapot/2.PNG", "bowl/1.webp", "bowl/notes.txt", ".git/x.jpg", ".hidden.jpg"]
+        {
             let path = root.path().join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "x").unwrap();

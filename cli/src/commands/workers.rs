@@ -11,8 +11,9 @@ use crate::render::{self, Column, Format};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lookalike workers --json")]
 pub struct Args {
+    /// The server, and how to print what it says.
     #[command(flatten)]
-    target: TargetArgs,
+    pub target: TargetArgs,
 }
 
 const COLUMNS: &[Column] = &[

@@ -33,7 +33,11 @@ pub enum Display {
 impl Display {
     /// What suits people: a bar where both outputs are a terminal, else lines.
     pub fn for_people() -> Self {
-        if stdout().is_terminal() && stderr().is_terminal() { Self::bar() } else { Self::Lines { last: None } }
+        if stdout().is_terminal() && stderr().is_terminal() {
+            Self::bar()
+        } else {
+            Self::Lines { last: None }
+        }
     }
 
     /// What suits a command that prints one JSON document: a bar on a terminal, else nothing.
@@ -137,13 +141,15 @@ fn line_for(event: &Event, last: &mut Option<(String, Instant)>) -> Option<Strin
     }
     let progress = event.data.get("progress")?;
     let phase = text(progress, "/phase");
-    let is_complete = progress.get("total").is_some_and(|total| !total.is_null() && Some(total) == progress.get("done"));
+    let is_complete =
+        progress.get("total").is_some_and(|total| !total.is_null() && Some(total) == progress.get("done"));
     let told = last.as_ref().is_some_and(|(before, when)| *before == phase && when.elapsed() < LINE_GAP);
     if told && !is_complete {
         return None;
     }
     *last = Some((phase.clone(), Instant::now()));
-    let total = progress.get("total").and_then(Value::as_u64).map_or(String::new(), |total| format!("/{total}"));
+    let total =
+        progress.get("total").and_then(Value::as_u64).map_or(String::new(), |total| format!("/{total}"));
     Some(format!("{phase} {}{total} {}", text(progress, "/done"), pace(progress)))
 }
 

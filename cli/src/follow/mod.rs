@@ -118,7 +118,9 @@ mod tests {
 
     #[test]
     fn only_final_states_end_a_job() {
-        for (state, ended) in [("running", false), ("cancelling", false), ("failed", true), ("succeeded", true)] {
+        for (state, ended) in
+            [("running", false), ("cancelling", false), ("failed", true), ("succeeded", true)]
+        {
             assert_eq!(is_final(&json!({"state": state})), ended, "{state}");
         }
     }

@@ -8,19 +8,20 @@ pub fn text(item: &Value, pointer: &str) -> String {
     match item.pointer(pointer) {
         None | Some(Value::Null) => "-".to_owned(),
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(items)) => {
-            items.iter().map(|item| text(item, "")).collect::<Vec<_>>().join(", ")
-        }
-        Some(Value::Object(fields)) => {
-            fields.iter().map(|(name, value)| format!("{name}={}", text(value, ""))).collect::<Vec<_>>().join(" ")
-        }
+        Some(Value::Array(items)) => items.iter().map(|item| text(item, "")).collect::<Vec<_>>().join(", "),
+        Some(Value::Object(fields)) => fields
+            .iter()
+            .map(|(name, value)| format!("{name}={}", text(value, "")))
+            .collect::<Vec<_>>()
+            .join(" "),
         Some(other) => other.to_string(),
     }
 }
 
 /// How long ago a time was, or how far ahead it is.
 pub fn age(item: &Value, pointer: &str) -> String {
-    let time = item.pointer(pointer).and_then(Value::as_str).and_then(|text| text.parse::<DateTime<Utc>>().ok());
+    let time =
+        item.pointer(pointer).and_then(Value::as_str).and_then(|text| text.parse::<DateTime<Utc>>().ok());
     let Some(time) = time else { return "-".to_owned() };
     let seconds = (Utc::now() - time).as_seconds_f64();
     if seconds < 0.0 { format!("in {}", duration(-seconds)) } else { format!("{} ago", duration(seconds)) }
@@ -56,7 +57,8 @@ pub fn bytes(count: f64) -> String {
 
 /// Phase and counts of a job's progress.
 pub fn progress(progress: &Value) -> String {
-    let (Some(phase), Some(done)) = (progress.get("phase").and_then(Value::as_str), progress.get("done")) else {
+    let (Some(phase), Some(done)) = (progress.get("phase").and_then(Value::as_str), progress.get("done"))
+    else {
         return "-".to_owned();
     };
     match progress.get("total").and_then(Value::as_u64) {

@@ -34,9 +34,9 @@ pub fn table(items: &[Value], columns: &[Column], none: &str) -> String {
         return none.to_owned();
     }
     let header: Vec<_> = columns.iter().map(|(heading, ..)| *heading).collect();
-    let rows = items.iter().map(|item| {
-        columns.iter().map(|(_, pointer, format)| cell(item, pointer, *format)).collect()
-    });
+    let rows = items
+        .iter()
+        .map(|item| columns.iter().map(|(_, pointer, format)| cell(item, pointer, *format)).collect());
     output::table(&header, rows.collect())
 }
 
@@ -58,10 +58,12 @@ pub fn print_card(item: &Value, rows: &[Column], json: bool) -> Result<(), CliEr
 
 /// Lines of `name  value`, those without a value left out.
 pub fn card(item: &Value, rows: &[Column]) -> String {
-    let is_told = |value: &Value| !value.is_null() && value.as_object().is_none_or(|fields| !fields.is_empty());
+    let is_told =
+        |value: &Value| !value.is_null() && value.as_object().is_none_or(|fields| !fields.is_empty());
     let told = rows.iter().filter(|(_, pointer, _)| item.pointer(pointer).is_some_and(is_told));
     let width = rows.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
-    let lines = told.map(|(name, pointer, format)| format!("{name:width$}  {}", cell(item, pointer, *format)));
+    let lines =
+        told.map(|(name, pointer, format)| format!("{name:width$}  {}", cell(item, pointer, *format)));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -73,9 +75,10 @@ fn cell(item: &Value, pointer: &str, format: Format) -> String {
         Format::Percent => number().map_or("-".to_owned(), fields::percent),
         Format::Bytes => number().map_or("-".to_owned(), fields::bytes),
         Format::Progress => item.pointer(pointer).map_or("-".to_owned(), fields::progress),
-        Format::Count => {
-            item.pointer(pointer).and_then(Value::as_array).map_or("-".to_owned(), |list| list.len().to_string())
-        }
+        Format::Count => item
+            .pointer(pointer)
+            .and_then(Value::as_array)
+            .map_or("-".to_owned(), |list| list.len().to_string()),
     }
 }
 
@@ -88,8 +91,11 @@ mod tests {
     #[test]
     fn a_table_has_a_row_per_item_and_a_dash_for_nothing() {
         let items = [json!({"name": "a", "share": 0.5, "classes": [1, 2]}), json!({"name": "b"})];
-        let columns =
-            [("NAME", "/name", Format::Text), ("SHARE", "/share", Format::Percent), ("CLASSES", "/classes", Format::Count)];
+        let columns = [
+            ("NAME", "/name", Format::Text),
+            ("SHARE", "/share", Format::Percent),
+            ("CLASSES", "/classes", Format::Count),
+        ];
         assert_eq!(
             table(&items, &columns, "none"),
             "NAME  SHARE    CLASSES\na     50.00 %  2\nb     -        -"
@@ -100,8 +106,11 @@ mod tests {
     #[test]
     fn a_card_leaves_out_what_is_not_known() {
         let item = json!({"name": "a", "error": null, "labels": {}});
-        let rows =
-            [("name", "/name", Format::Text), ("error", "/error", Format::Text), ("labels", "/labels", Format::Text)];
+        let rows = [
+            ("name", "/name", Format::Text),
+            ("error", "/error", Format::Text),
+            ("labels", "/labels", Format::Text),
+        ];
         assert_eq!(card(&item, &rows), "name    a");
     }
 }

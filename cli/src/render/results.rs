@@ -50,7 +50,8 @@ fn train(result: &Value) -> String {
 
 fn index(result: &Value) -> String {
     let counts = ["added", "updated", "unchanged", "removed", "failed"];
-    let counts: Vec<_> = counts.iter().map(|name| format!("{} {name}", text(result, &format!("/{name}")))).collect();
+    let counts: Vec<_> =
+        counts.iter().map(|name| format!("{} {name}", text(result, &format!("/{name}")))).collect();
     format!(
         "index {}, generation {}: {}\n{:.0} pictures/s over {}",
         text(result, "/index"),
@@ -79,7 +80,8 @@ fn precision(result: &Value) -> String {
     for (ranking, by_k) in rankings {
         let mut columns: Vec<_> = by_k.as_object().into_iter().flatten().collect();
         columns.sort_by_key(|(k, _)| k.parse::<u32>().unwrap_or(u32::MAX));
-        let cells = columns.iter().map(|(k, share)| format!("P@{k} {}", percent(share.as_f64().unwrap_or(0.0))));
+        let cells =
+            columns.iter().map(|(k, share)| format!("P@{k} {}", percent(share.as_f64().unwrap_or(0.0))));
         lines.push(format!("by {ranking:13} {}", cells.collect::<Vec<_>>().join("  ")));
     }
     lines.join("\n")
@@ -93,7 +95,8 @@ fn search(result: &Value) -> String {
         ("PICTURE", "/uri", Format::Text),
     ];
     let hits = result["hits"].as_array().map_or(&[][..], Vec::as_slice);
-    let classes: Vec<_> = result.pointer("/query/classes").and_then(Value::as_array).into_iter().flatten().collect();
+    let classes: Vec<_> =
+        result.pointer("/query/classes").and_then(Value::as_array).into_iter().flatten().collect();
     let classes = classes.iter().take(3).map(|class| {
         format!("{} {}", text(class, "/class"), class["probability"].as_f64().map_or(String::new(), percent))
     });
@@ -105,7 +108,10 @@ fn search(result: &Value) -> String {
         text(result, "/scanned/of_entries"),
         text(result, "/scanned/partitions"),
         text(result, "/scanned/of_partitions"),
-        result.pointer("/timings_ms/total").and_then(Value::as_f64).map_or("-".to_owned(), |ms| format!("{ms:.1}")),
+        result
+            .pointer("/timings_ms/total")
+            .and_then(Value::as_f64)
+            .map_or("-".to_owned(), |ms| format!("{ms:.1}")),
     )
 }
 

@@ -44,14 +44,16 @@ impl Account {
                 return Ok(Some(Self { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() }));
             }
         }
-        anyhow::bail!("PostgreSQL does not run as root, and there is no user \"postgres\" or \"nobody\" to run it as")
+        anyhow::bail!(
+            "PostgreSQL does not run as root, and there is no user \"postgres\" or \"nobody\" to run it as"
+        )
     }
 
     /// Whether the user may enter every folder on the way to `path`, itself included if it is one.
     pub fn can_reach(&self, path: &Path) -> bool {
-        path.ancestors().filter(|step| step.is_dir()).all(|folder| {
-            folder.metadata().is_ok_and(|metadata| self.can_enter(&metadata))
-        })
+        path.ancestors()
+            .filter(|step| step.is_dir())
+            .all(|folder| folder.metadata().is_ok_and(|metadata| self.can_enter(&metadata)))
     }
 
     /// Gives `path` to the user.

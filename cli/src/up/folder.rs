@@ -59,15 +59,15 @@ impl DataFolder {
         Ok(path)
     }
 
-    /// The first key: that of `admin.key`, or a new one written there.
+    /// The first key: that of `admin.key`, else `given` or a new one, written there.
     ///
     /// # Errors
     /// When it cannot be read or written.
-    pub fn admin_key(&self) -> anyhow::Result<Secret> {
+    pub fn admin_key(&self, given: Option<&Secret>) -> anyhow::Result<Secret> {
         if let Some(key) = read_key(&self.root)? {
             return Ok(key);
         }
-        let key = Secret::new(new_secret(KEY_PREFIX));
+        let key = given.cloned().unwrap_or_else(|| Secret::new(new_secret(KEY_PREFIX)));
         self.write_admin_key(&key)?;
         tracing::info!("wrote the first admin key to {}", self.root.join("admin.key").display());
         Ok(key)
@@ -89,7 +89,8 @@ impl DataFolder {
     /// As the system tells.
     pub fn publish_url(&self, url: &str) -> anyhow::Result<()> {
         let path = self.root.join("url");
-        write_whole(&path, &format!("{url}\n"), 0o644).with_context(|| format!("cannot write {}", path.display()))
+        write_whole(&path, &format!("{url}\n"), 0o644)
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// Tells client commands that there is no server any more.
@@ -180,7 +181,9 @@ fn check_format(root: &Path) -> anyhow::Result<()> {
             return write_whole(&path, &format!("{FORMAT}\n"), 0o644)
                 .with_context(|| format!("cannot write {}", path.display()));
         }
-        Err(error) => return Err(anyhow::Error::new(error).context(format!("cannot read {}", path.display()))),
+        Err(error) => {
+            return Err(anyhow::Error::new(error).context(format!("cannot read {}", path.display())));
+        }
     };
     match text.trim().parse::<u32>() {
         Ok(found) if found <= FORMAT => Ok(()),
@@ -193,15 +196,11 @@ fn check_format(root: &Path) -> anyhow::Result<()> {
 }
 
 fn check_space(root: &Path) -> anyhow::Result<()> {
-    let found = nix::sys::statvfs::statvfs(root).with_context(|| format!("cannot measure {}", root.display()))?;
+    let found =
+        nix::sys::statvfs::statvfs(root).with_context(|| format!("cannot measure {}", root.display()))?;
     let free = found.blocks_available() * found.fragment_size();
     if free < NEEDED_BYTES {
-        bail!(
-            "{} has {} MB free, at least {} MB needed",
-            root.display(),
-            free >> 20,
-            NEEDED_BYTES >> 20
-        );
+        bail!("{} has {} MB free, at least {} MB needed", root.display(), free >> 20, NEEDED_BYTES >> 20);
     }
     Ok(())
 }
@@ -234,8 +233,8 @@ mod tests {
     fn the_first_key_is_made_once_and_kept_private() {
         let root = tempfile::tempdir().unwrap();
         let folder = DataFolder::open(&root.path().join("data")).unwrap();
-        let key = folder.admin_key().unwrap();
-        assert_eq!(folder.admin_key().unwrap(), key);
+        let key = folder.admin_key(None).unwrap();
+        assert_eq!(folder.admin_key(Some(&Secret::new("another"))).unwrap(), key);
         assert!(key.expose().len() >= 40 && key.expose().starts_with(KEY_PREFIX));
         let mode = fs::metadata(folder.path().join("admin.key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

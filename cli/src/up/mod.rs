@@ -90,25 +90,21 @@ async fn serve_on(
     stop: &Stop,
     started: Instant,
 ) -> anyhow::Result<()> {
+    let environment = settings.worker_environment(&database);
+    let program = match settings.with_worker {
+        true => Some(WorkerProgram::beside(&settings.executable, environment, settings.worker.grace)?),
+        false => None,
+    };
     let (pool, application) = tokio::select! {
         built = build(settings, &database, folder) => built?,
         () = stop.asked() => return Ok(()),
     };
     let url = format!("http://{}", application.address());
     let known = ready_workers(&pool).await?;
-    let mut api = Part::spawn("the API", stop, |end| async move { Ok(application.run_until(end.token()).await?) });
-    let (worker_ready, is_ready) = watch::channel(!settings.with_worker);
-    let mut worker = match settings.with_worker {
-        true => {
-            let environment = settings.worker_environment(&database);
-            let program = WorkerProgram::beside(&settings.executable, environment, settings.worker.grace)?;
-            Part::spawn("the worker", stop, |end| program.supervise(end, is_ready))
-        }
-        false => Part::spawn("no worker", stop, |end| async move {
-            end.asked().await;
-            Ok(())
-        }),
-    };
+    let (worker_ready, is_ready) = watch::channel(false);
+    let mut api =
+        Part::spawn("the API", stop, |end| async move { Ok(application.run_until(end.token()).await?) });
+    let mut worker = Part::spawn("the worker", stop, |end| keep_worker(program, end, is_ready));
     let until_asked = async {
         wait_for_api(&url).await?;
         if settings.with_worker {
@@ -130,6 +126,20 @@ async fn serve_on(
     ended
 }
 
+async fn keep_worker(
+    program: Option<WorkerProgram>,
+    stop: Stop,
+    is_ready: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    match program {
+        Some(program) => program.supervise(stop, is_ready).await,
+        None => {
+            stop.asked().await;
+            Ok(())
+        }
+    }
+}
+
 /// Builds the API on a migrated database that takes the key of the data folder.
 async fn build(
     settings: &Settings,
@@ -138,7 +148,7 @@ async fn build(
 ) -> anyhow::Result<(PgPool, Application)> {
     let pool = db::connect_impatient(database).await.context("cannot connect to the database")?;
     db::migrate(&pool).await?;
-    let key = folder.admin_key()?;
+    let key = folder.admin_key(settings.api.admin_key.as_ref())?;
     let api = ApiConfig { admin_key: Some(key.clone()), ..settings.api.clone() };
     let application = Application::with_pool(pool.clone(), &api, Storage::open(&settings.storage)?).await?;
     admin::ensure_accepted(&pool, folder, &key).await?;

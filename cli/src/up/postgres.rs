@@ -8,6 +8,7 @@ mod install;
 mod orphans;
 mod pidfile;
 mod server;
+mod stale;
 mod tuning;
 
 use std::ffi::OsString;
@@ -35,7 +36,7 @@ pub struct Postgres {
 
 impl Postgres {
     /// Serves the database of `folder`, made if need be, with the first PostgreSQL found in `places`.
-    /// `executable` is this program; `hurry` hurries the end.
+    /// `executable` is this program; `asked` ends a start that is under way.
     ///
     /// # Errors
     /// When it cannot be made or does not start.
@@ -43,19 +44,23 @@ impl Postgres {
         folder: Arc<DataFolder>,
         places: Vec<PathBuf>,
         executable: PathBuf,
-        hurry: &Stop,
+        asked: &Stop,
     ) -> anyhow::Result<Self> {
         let prepared = tokio::task::spawn_blocking(move || Cluster::prepare(&folder, &places));
         let cluster = prepared.await.context("preparing the database failed")??;
         let url = Secret::new(cluster.url());
-        let stop = hurry.later();
+        let stop = asked.later();
         let (ready, is_ready) = oneshot::channel();
         let supervision = server::supervise(cluster, stop.clone(), executable, ready);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("postgres".to_owned());
         let thread = thread.spawn(move || runtime.block_on(supervision))?;
         let this = Self { url, stop, thread };
-        match is_ready.await.context("the thread that serves PostgreSQL failed")? {
+        let outcome = tokio::select! {
+            outcome = is_ready => outcome.context("the thread that serves PostgreSQL failed").flatten(),
+            () = asked.asked() => Err(anyhow::anyhow!("PostgreSQL was not ready yet")),
+        };
+        match outcome {
             Ok(()) => Ok(this),
             Err(error) => {
                 this.stop().await;
@@ -86,6 +91,7 @@ pub fn serve_as_child(parent: u32, command: &[OsString]) -> anyhow::Error {
     let Some((program, arguments)) = command.split_first() else {
         return anyhow::anyhow!("a program to run expected");
     };
+    // Elsewhere a killed `up` leaves its database running; the next one stops it.
     #[cfg(target_os = "linux")]
     if let Err(error) = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGINT) {
         return anyhow::Error::new(error).context("cannot ask to be told of the parent's end");

@@ -127,7 +127,8 @@ pub fn check_address(listen: SocketAddr) -> anyhow::Result<()> {
 
 /// The sources as `LOOKALIKE_SOURCES` names them. A comma, which separates them there, is escaped.
 fn sources_text(storage: &StorageConfig) -> String {
-    let lines = storage.sources.iter().map(|(name, url)| format!("{name}={}", url.as_str().replace(',', "%2C")));
+    let lines =
+        storage.sources.iter().map(|(name, url)| format!("{name}={}", url.as_str().replace(',', "%2C")));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -173,7 +174,8 @@ mod tests {
         assert!(settings.database.is_none() && !settings.with_worker);
         assert!(settings.storage.artifacts_url.path().ends_with("/data/artifacts/"));
         let text = sources_text(&settings.storage);
-        let mut again = environment(&[("LOOKALIKE_SOURCES", &text), ("LOOKALIKE_ARTIFACTS_URL", "file:///a")]);
+        let mut again =
+            environment(&[("LOOKALIKE_SOURCES", &text), ("LOOKALIKE_ARTIFACTS_URL", "file:///a")]);
         assert_eq!(again.storage().sources.len(), 2, "{text}");
         again.finish(()).unwrap();
     }

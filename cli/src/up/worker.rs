@@ -90,8 +90,7 @@ impl WorkerProgram {
         command.arg("run").envs(self.settings.iter().map(|(name, value)| (name, value.expose())));
         // A group of its own: Ctrl-C reaches `up` alone, which stops things in order.
         command.process_group(0).stdin(Stdio::piped()).stdout(io::stderr()).kill_on_drop(true);
-        let mut child =
-            command.spawn().with_context(|| format!("cannot run {}", self.program.display()))?;
+        let mut child = command.spawn().with_context(|| format!("cannot run {}", self.program.display()))?;
         // Held here, since `wait` would close it: the worker stops when it closes.
         let _input = child.stdin.take();
         tokio::select! {

@@ -59,8 +59,12 @@ impl Folder {
     /// Every process of PostgreSQL that works in it.
     pub fn postgres_processes(&self) -> Vec<i32> {
         let data = self.data();
-        let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        pids.filter(|pid: &i32| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|folder| folder == data)).collect()
+        let pids = fs::read_dir("/proc")
+            .unwrap()
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(|pid: &i32| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|folder| folder == data))
+            .collect()
     }
 
     /// Waits until none is left.
@@ -129,7 +133,9 @@ impl Up {
     /// Waits until it finds its database again.
     pub fn wait_until_ready(&mut self) {
         let address = self.address();
-        wait_until("the API is ready", || exchange(&address, "GET", "/readyz", None, "").is_some_and(|(status, _)| status == 200));
+        wait_until("the API is ready", || {
+            exchange(&address, "GET", "/readyz", None, "").is_some_and(|(status, _)| status == 200)
+        });
     }
 
     /// Asks it to stop: its exit code.

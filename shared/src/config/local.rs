@@ -14,7 +14,8 @@ impl Environment {
             return PathBuf::from(folder);
         }
         // The specification says that a relative path is to be ignored.
-        let absolute = |name: &str| self.values.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let absolute =
+            |name: &str| self.values.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let data_home =
             absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
         match data_home {

@@ -348,7 +348,8 @@ pub async fn clear_generation(tx: &mut PgConnection, generation: i32) -> Result<
     Ok(())
 }
 
-/// The entries of a generation by id, of one class or of all, after `after`.
+/// The entries of a generation by id, of one class or of all, after `after`. Costs a page, whatever the
+/// generation's size: a leaf is read in the order of its key, all of them in the order of the manifest's.
 ///
 /// # Errors
 /// [`DbError`].
@@ -359,13 +360,22 @@ pub async fn list_entries(
     after: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<Entry>, DbError> {
-    let sql = format!(
-        "select entry_id, class_id, uri, width, height, bytes, content_hash, metadata, indexed_at
-         from gallery.g{generation}
-         where ($1::int is null or class_id = $1) and ($2::uuid is null or entry_id > $2)
-         order by entry_id limit $3"
-    );
-    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(class).bind(after).bind(limit).fetch_all(db).await?)
+    const COLUMNS: &str =
+        "g.entry_id, g.class_id, g.uri, g.width, g.height, g.bytes, g.content_hash, g.metadata, g.indexed_at";
+    let sql = match class {
+        Some(_) => format!(
+            "select {COLUMNS} from gallery.g{generation} g
+             where class_id = $3 and entry_id > $1 order by entry_id limit $2"
+        ),
+        None => format!(
+            "select {COLUMNS}
+             from (select class_id, entry_id from gallery.m{generation}
+                   where entry_id > $1 and $3::int is null order by entry_id limit $2) m
+             join gallery.g{generation} g using (class_id, entry_id) order by entry_id"
+        ),
+    };
+    let after = after.unwrap_or(Uuid::nil());
+    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(after).bind(limit).bind(class).fetch_all(db).await?)
 }
 
 /// The entry of that id.

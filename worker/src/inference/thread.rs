@@ -105,15 +105,10 @@ impl DeviceThread {
         }
         self.waiting = others;
         together.retain(|job| !job.answer.is_closed());
-        match together.len() {
-            0 => {}
-            1 => {
-                let mut job = together.pop();
-                while let Some(unfinished) = job {
-                    job = self.advance(unfinished);
-                }
-            }
-            _ => self.share(together),
+        if together.len() > 1 {
+            self.share(together);
+        } else if let Some(job) = together.pop() {
+            self.finish(job);
         }
     }
 
@@ -130,14 +125,15 @@ impl DeviceThread {
                     first += count;
                 }
             }
-            Err(_) => {
-                for job in jobs {
-                    let mut job = Some(job);
-                    while let Some(unfinished) = job {
-                        job = self.advance(unfinished);
-                    }
-                }
-            }
+            Err(_) => jobs.into_iter().for_each(|job| self.finish(job)),
+        }
+    }
+
+    /// Answers a request to its end.
+    fn finish(&mut self, job: Job) {
+        let mut job = Some(job);
+        while let Some(unfinished) = job {
+            job = self.advance(unfinished);
         }
     }
 

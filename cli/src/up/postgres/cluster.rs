@@ -1,4 +1,4 @@
-//! The database on disk: where it is, making it, and ending what a killed `up` left running.
+//! The database on disk: where it is, and making it.
 //!
 //! Base folder (`DATA/postgres`, or what `DATA/postgres.path` names): `data/` is PostgreSQL's, `run/` holds
 //! its socket. Both belong to the user it runs as and are closed to everybody else, so connections inside are
@@ -10,16 +10,13 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use lookalike_shared::config;
-use nix::sys::signal::{Signal, kill};
 use uuid::Uuid;
 
 use super::install::Install;
-use super::orphans;
-use super::pidfile::{PidFile, is_alive, is_shared_memory_used, is_uncollected};
+use super::stale;
 use crate::up::account::Account;
 use crate::up::folder::{self, DataFolder};
 
@@ -69,7 +66,9 @@ impl Cluster {
         make_base(&base, account.as_ref())?;
         let lock = folder::lock(&base)?;
         let data = base.join("data");
-        stop_stale(&data)?;
+        if let Some(run) = stale::stop(&data)? {
+            remove_passing(&run);
+        }
         let run = socket_folder(&base, account.as_ref())?;
         remove_socket(&run)?;
         let cluster = Self { install, account, data, run, _lock: lock };
@@ -185,7 +184,11 @@ fn make_base(base: &Path, account: Option<&Account>) -> anyhow::Result<()> {
     if let Some(account) = account {
         account.take(base)?;
         if !account.can_reach(base) {
-            bail!("user {} cannot reach {}: let it pass through the folders above", account.name, base.display());
+            bail!(
+                "user {} cannot reach {}: let it pass through the folders above",
+                account.name,
+                base.display()
+            );
         }
     }
     Ok(())
@@ -249,55 +252,6 @@ fn run_step(command: &mut Command, input: &str) -> anyhow::Result<()> {
         bail!("{name} ended with {}:\n{}", output.status, String::from_utf8_lossy(&text).trim());
     }
     Ok(())
-}
-
-/// Ends a postmaster that a killed `up` left behind: nothing that it committed is lost.
-fn stop_stale(data: &Path) -> anyhow::Result<()> {
-    let Some(file) = PidFile::read(data) else { return Ok(()) };
-    if file.is_serving(data) {
-        tracing::info!(pid = file.pid.as_raw(), "stopping the database that an earlier `up` left behind");
-        // Fast, then at once with recovery at the next start, then by force (PostgreSQL 16 manual, section 19.5).
-        let steps = [(Signal::SIGINT, 15), (Signal::SIGQUIT, 5), (Signal::SIGKILL, 5)];
-        let stopped = steps.into_iter().any(|(signal, seconds)| {
-            _ = kill(file.pid, signal);
-            wait_for_end(&file, Duration::from_secs(seconds))
-        });
-        if !stopped {
-            bail!("process {} serves {} and cannot be stopped", file.pid, data.display());
-        }
-    }
-    if let Some(run) = &file.socket_dir {
-        remove_passing(run);
-    }
-    if is_uncollected(file.pid) {
-        forget_uncollected(&file, data)?;
-    }
-    Ok(())
-}
-
-/// Removes the file of a postmaster that is dead but whose number is still taken (in a container whose first
-/// process collects nobody): PostgreSQL would refuse to start for ever. Only once nobody of it is left.
-fn forget_uncollected(file: &PidFile, data: &Path) -> anyhow::Result<()> {
-    let start = Instant::now();
-    orphans::dismiss(data);
-    while file.shared_memory.is_some_and(is_shared_memory_used) {
-        if start.elapsed() > Duration::from_secs(10) {
-            bail!("processes of an earlier PostgreSQL (process {}) still use {}", file.pid, data.display());
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    fs::remove_file(data.join("postmaster.pid")).context("cannot remove postmaster.pid")
-}
-
-fn wait_for_end(file: &PidFile, longest: Duration) -> bool {
-    let start = Instant::now();
-    while is_alive(file.pid) {
-        if start.elapsed() > longest {
-            return false;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    true
 }
 
 #[cfg(test)]

@@ -75,7 +75,8 @@ impl Install {
                 self.root.display(),
                 copy.display()
             );
-            copy_whole(&self.root, &copy).with_context(|| format!("cannot copy PostgreSQL to {}", copy.display()))?;
+            copy_whole(&self.root, &copy)
+                .with_context(|| format!("cannot copy PostgreSQL to {}", copy.display()))?;
         }
         Ok(Self { root: copy })
     }

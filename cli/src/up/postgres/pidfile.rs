@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn a_dead_process_that_nobody_collected_is_not_alive() {
-        let mut child = std::process::Command::new("true").stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let mut child =
+            std::process::Command::new("true").stdout(std::process::Stdio::piped()).spawn().unwrap();
         // Its output closes when it ends.
         std::io::Read::read_to_end(&mut child.stdout.take().unwrap(), &mut Vec::new()).unwrap();
         let pid = Pid::from_raw(child.id().cast_signed());

@@ -31,7 +31,12 @@ const POLL: Duration = Duration::from_millis(10);
 const GRACE: Duration = Duration::from_secs(30);
 
 /// Serves `cluster` until `stop`; `ready` hears once whether the first start worked.
-pub async fn supervise(cluster: Cluster, stop: Stop, executable: PathBuf, ready: oneshot::Sender<anyhow::Result<()>>) {
+pub async fn supervise(
+    cluster: Cluster,
+    stop: Stop,
+    executable: PathBuf,
+    ready: oneshot::Sender<anyhow::Result<()>>,
+) {
     let mut server = Server { cluster, stop, executable, first: Some(ready), log: LogTail::default() };
     let mut backoff = Backoff::default();
     loop {
@@ -88,7 +93,10 @@ impl Server {
         let cluster = &self.cluster;
         let mut command = std::process::Command::new(&self.executable);
         cluster.confine(&mut command);
-        command.arg("serve-postgres").arg(std::process::id().to_string()).arg(cluster.install.program("postgres"));
+        command
+            .arg("serve-postgres")
+            .arg(std::process::id().to_string())
+            .arg(cluster.install.program("postgres"));
         command.arg("-D").arg(&cluster.data).arg("-k").arg(&cluster.run);
         command.args(["-c", "listen_addresses=", "-c", "port=5432", "-c", "unix_socket_permissions=0700"]);
         for (name, value) in tuning::settings(tuning::memory_bytes(), tuning::shared_bytes()) {
@@ -124,7 +132,10 @@ impl Server {
             }
             if started.elapsed().as_secs() / 10 > told {
                 told = started.elapsed().as_secs() / 10;
-                tracing::info!(seconds = told * 10, "PostgreSQL is still starting: it recovers what was not written yet");
+                tracing::info!(
+                    seconds = told * 10,
+                    "PostgreSQL is still starting: it recovers what was not written yet"
+                );
             }
             tokio::time::sleep(POLL).await;
         }

@@ -34,12 +34,13 @@ pub struct Reporter {
     stop: StopToken,
     messages: mpsc::Sender<Message>,
     last: Instant,
+    done: u64,
 }
 
 impl Reporter {
     /// A reporter that heeds `stop`.
     pub fn new(stop: StopToken, messages: mpsc::Sender<Message>) -> Self {
-        Self { stop, messages, last: Instant::now() - INTERVAL }
+        Self { stop, messages, last: Instant::now() - INTERVAL, done: 0 }
     }
 
     fn go_on(&self) -> ControlFlow<()> {
@@ -51,14 +52,15 @@ impl Observer for Reporter {
     fn progress(&mut self, progress: Progress) -> ControlFlow<()> {
         if self.last.elapsed() >= INTERVAL {
             self.last = Instant::now();
-            let (phase, epochs) = match progress.phase {
-                Phase::Train => ("training", u64::from(progress.epoch - 1)),
-                Phase::Validate => ("validating", u64::from(progress.epoch)),
-                Phase::Evaluate => ("evaluating", u64::from(progress.epoch)),
+            let phase = match progress.phase {
+                Phase::Train => {
+                    self.done = u64::from(progress.epoch - 1) * progress.total as u64 + progress.done as u64;
+                    "training"
+                }
+                Phase::Validate => "validating",
+                Phase::Evaluate => "evaluating",
             };
-            let within = if progress.phase == Phase::Train { progress.done as u64 } else { 0 };
-            let per_epoch = if progress.phase == Phase::Train { progress.total as u64 } else { 0 };
-            let done = epochs * per_epoch + within;
+            let done = self.done;
             // A full channel means that the last one is still being stored: this one is not needed.
             _ = self.messages.try_send(Message::Progress { phase, done });
         }
