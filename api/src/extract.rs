@@ -113,7 +113,7 @@ pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, FieldError> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let mut pointer = pointer_of(error.path());
         let detail = error.into_inner().to_string();
-        if let Some(field) = named_field(&detail) {
+        if let Some(field) = missing_field(&detail) {
             pointer.push('/');
             pointer.push_str(&escape(field));
         }
@@ -325,10 +325,9 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
     pointer
 }
 
-/// The field that serde names in its message, which the path to it does not hold.
-fn named_field(detail: &str) -> Option<&str> {
-    let rest = detail.strip_prefix("missing field `").or_else(|| detail.strip_prefix("unknown field `"))?;
-    rest.split('`').next()
+/// The field that is missing, which the path to its parent does not hold.
+fn missing_field(detail: &str) -> Option<&str> {
+    detail.strip_prefix("missing field `")?.split('`').next()
 }
 
 fn escape(key: &str) -> String {

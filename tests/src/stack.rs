@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use crate::Client;
 
 /// From an empty folder to `ready`: making the database and warming the worker up, on a busy machine.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_secs(180);
 /// A stop takes at most the grace period of the worker and then some.
 const STOP: Duration = Duration::from_secs(60);
 
@@ -204,6 +204,8 @@ async fn launch(data: &Path, options: &Options) -> Result<(Child, Arc<Mutex<Stri
     if options.without_worker {
         command.arg("--no-worker");
     }
+    // What is told of a failed test: all but the line per request.
+    command.env("LOOKALIKE_LOG", "info,lookalike_api::observe=warn").env("NO_COLOR", "1");
     command.envs(options.environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut up = command.spawn()?;

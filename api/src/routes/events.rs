@@ -33,6 +33,9 @@ use crate::views::event::{self, EventView};
 /// How often a stream that has nothing to say says so.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// How long a stream waits for a database that is away before it asks again.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// Mounts the routes.
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config.service(all).service(of_job);
@@ -176,8 +179,7 @@ impl Follower {
                         return;
                     }
                     Next::Replay => loop {
-                        // A client that is cut off asks again, with the last id it has.
-                        let Ok((frames, ended, full)) = self.replay().await else { return };
+                        let Some((frames, ended, full)) = self.replay_patiently().await else { return };
                         if !frames.is_empty() {
                             yield Ok(frames);
                         }
@@ -192,6 +194,18 @@ impl Follower {
                 next = self.next().await;
             }
         })
+    }
+
+    /// The same as [`Self::replay`], tried until the database answers; none when the service stops first.
+    async fn replay_patiently(&mut self) -> Option<(Bytes, bool, bool)> {
+        loop {
+            match self.replay().await {
+                Ok(batch) => return Some(batch),
+                Err(error) => tracing::debug!(cause = ?error.cause(), "a stream cannot read events; trying again"),
+            }
+            let stop = self.state.stop.clone();
+            stop.run_until_cancelled(tokio::time::sleep(RETRY)).await?;
+        }
     }
 
     /// A batch of what the database holds, whether the job ended with it, and whether there may be more.

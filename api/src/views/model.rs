@@ -85,7 +85,7 @@ pub struct ModelVersionView {
 
 impl From<Model> for ModelVersionView {
     fn from(model: Model) -> Self {
-        let measured = |name: &str| model.card.get(name).filter(|value| !value.is_null());
+        let measured = |name| measured(&model.card, name);
         Self {
             reference: model.reference(),
             validation_accuracy: measured("validation_accuracy").and_then(Value::as_f64),
@@ -109,6 +109,11 @@ impl From<Model> for ModelVersionView {
     }
 }
 
+/// What a training measured, as its card keeps it.
+fn measured<'a>(card: &'a Value, name: &str) -> Option<&'a Value> {
+    card.get("metrics")?.get(name)
+}
+
 /// Which classes were taken for which, over the validation pictures.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Confusion)]
@@ -118,6 +123,14 @@ pub struct ConfusionView {
     /// Pictures by true class (rows) and answered class (columns).
     #[schema(value_type = Vec<Vec<u64>>)]
     pub matrix: Value,
+}
+
+impl ConfusionView {
+    /// The matrix on a model's card; none when it was not measured.
+    pub fn of(model: Model) -> Option<Self> {
+        let matrix = measured(&model.card, "confusion").filter(|matrix| matrix.is_array())?.clone();
+        Some(Self { matrix, classes: model.classes })
+    }
 }
 
 /// Which version a name alone shall mean.

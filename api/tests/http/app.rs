@@ -7,7 +7,7 @@ use lookalike_shared::config::{ApiConfig, DatabaseConfig, Limits, Retention, Sec
 use lookalike_shared::db::PgPool;
 use lookalike_shared::domain::scope::Scope;
 use lookalike_shared::testing::{TestDatabase, a_key};
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -48,7 +48,7 @@ impl TestApp {
         let stop = CancellationToken::new();
         let until = stop.clone();
         let running = tokio::spawn(async move { app.run_until(until).await.expect("the service runs") });
-        let client = Client::builder().timeout(LONG).build().expect("a client");
+        let client = Client::builder().connect_timeout(LONG).build().expect("a client");
         Self { url, database, client, stop, running: Some(running), _folder: folder }
     }
 
@@ -140,11 +140,7 @@ pub struct Answer {
 impl Answer {
     /// Sends and reads.
     pub async fn of(request: RequestBuilder) -> Self {
-        Self::read(request.send().await.expect("an answer")).await
-    }
-
-    /// Reads.
-    pub async fn read(response: Response) -> Self {
+        let response = request.timeout(LONG).send().await.expect("an answer");
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.expect("a whole body");
         let body = serde_json::from_str(&text).unwrap_or(if text.is_empty() { Value::Null } else { text.into() });

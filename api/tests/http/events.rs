@@ -96,7 +96,7 @@ async fn a_jobs_stream_tells_what_was_and_what_comes_and_ends_with_the_job() {
     let fence = start(app.db(), id, a_worker(app.db()).await).await.fence;
     let started = stream.next().await.unwrap();
     let fields: Vec<_> = started.data.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(fields, ["id", "job_id", "kind", "queue", "state", "attempt", "progress", "error", "data", "at"]);
+    assert_eq!(fields, ["at", "attempt", "data", "error", "id", "job_id", "kind", "progress", "queue", "state"]);
     assert_eq!((started.r#type.as_str(), &started.data["id"]), ("started", &json!(started.id)));
     assert_eq!((&started.data["state"], &started.data["attempt"]), (&json!("running"), &json!(1)));
     finish(&app, id, fence).await;

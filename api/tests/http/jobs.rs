@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 
 use crate::app::{Answer, TestApp};
 
+/// Every field of a job, in the order of the alphabet.
 const FIELDS: [&str; 20] = [
-    "id", "kind", "queue", "state", "state_reason", "priority", "params", "labels", "attempt", "max_attempts",
-    "progress", "result", "error", "worker", "created_at", "scheduled_at", "started_at", "finished_at",
-    "next_attempt_at", "created_by",
+    "attempt", "created_at", "created_by", "error", "finished_at", "id", "kind", "labels", "max_attempts",
+    "next_attempt_at", "params", "priority", "progress", "queue", "result", "scheduled_at", "started_at", "state",
+    "state_reason", "worker",
 ];
 
 async fn state_of(app: &TestApp, id: JobId) -> Value {

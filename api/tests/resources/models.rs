@@ -1,7 +1,9 @@
 use lookalike_shared::config::Limits;
+use lookalike_shared::db::models::{self, NewModel};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::support::{Send, TestApp, import_form, safetensors, squeezenet, squeezenet_tensors};
 
@@ -36,6 +38,34 @@ async fn an_imported_model_is_listed_described_and_downloaded() {
     assert_eq!(file.header("content-length"), weights.len().to_string());
     assert!(file.bytes == weights);
     app.get("/v1/models/scenes/1/confusion").await.refusal(StatusCode::NOT_FOUND, "not_found");
+}
+
+#[tokio::test]
+async fn a_trained_model_shows_what_was_measured() {
+    let app = TestApp::start().await;
+    let metrics = json!({"validation_accuracy": 0.75, "confusion": [[3, 1], [0, 4]],
+                         "precision_at": {"embedding": {"1": 0.5}, "probabilities": {"1": 0.25}}});
+    let model = NewModel {
+        id: Uuid::now_v7(),
+        name: "scenes".parse().unwrap(),
+        backbone: "squeezenet1_1".to_owned(),
+        classes: vec!["bowl".to_owned(), "teapot".to_owned()],
+        image_size: 96,
+        embedding_dim: 512,
+        weights_key: "models/none/weights.safetensors".to_owned(),
+        weights_bytes: 1,
+        weights_sha256: vec![0; 32],
+        origin: "trained",
+        job_id: None,
+        card: json!({"metrics": metrics}),
+        labels: json!({}),
+    };
+    models::insert_model(&app.db.pool, &model).await.unwrap();
+    let card = app.get("/v1/models/scenes/1").await.expect(StatusCode::OK);
+    assert_eq!((&card["validation_accuracy"], &card["precision_at"]), (&json!(0.75), &metrics["precision_at"]));
+    let confusion = app.get("/v1/models/scenes/default/confusion").await.expect(StatusCode::OK);
+    assert_eq!(confusion, json!({"classes": ["bowl", "teapot"], "matrix": [[3, 1], [0, 4]]}));
+    app.get("/v1/models/scenes/1/weights").await.refusal(StatusCode::NOT_FOUND, "not_found");
 }
 
 #[tokio::test]

@@ -3,8 +3,10 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// Time between two looks.
-const PAUSE: Duration = Duration::from_millis(10);
+/// Time between the first two looks; it doubles with every look.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+/// The longest time between two looks.
+const LONGEST_PAUSE: Duration = Duration::from_millis(80);
 
 /// Looks again and again until `look` gives a value.
 ///
@@ -15,11 +17,13 @@ where
     F: Future<Output = Option<T>>,
 {
     let begun = Instant::now();
+    let mut pause = FIRST_PAUSE;
     loop {
         if let Some(value) = look().await {
             return value;
         }
         assert!(begun.elapsed() < deadline, "not within {deadline:?}: {what}");
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(pause).await;
+        pause = LONGEST_PAUSE.min(pause * 2);
     }
 }

@@ -132,12 +132,8 @@ async fn get_confusion(
     path: web::Path<(Name, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let model = models::get_model(&state.db, &reference(path.into_inner())?).await?;
-    let measured = model.card.get("confusion");
-    let matrix = measured.and_then(|confusion| confusion.get("matrix").or(Some(confusion)));
-    let Some(matrix) = matrix.filter(|matrix| matrix.is_array()) else {
-        return Err(ApiError::not_found("confusion matrix of model", model.reference()));
-    };
-    Ok(etag::respond(&request, &ConfusionView { matrix: matrix.clone(), classes: model.classes }))
+    let unmeasured = ApiError::not_found("confusion matrix of model", model.reference());
+    Ok(etag::respond(&request, &ConfusionView::of(model).ok_or(unmeasured)?))
 }
 
 /// The weights of a version, as a safetensors file.
