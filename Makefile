@@ -21,7 +21,7 @@ dashboard: ## build the web dashboard into dashboard/dist
 	@deploy/local/dashboard
 
 build: bootstrap dashboard ## bootstrap and build target/release/lookalike and lookalike-worker
-	@cargo build --release --locked -p lookalike-cli -p lookalike-worker
+	@cargo build --release --locked --workspace
 
 up: build ## start everything on this machine and serve until Ctrl-C
 	@$(BIN)/lookalike up
@@ -41,7 +41,7 @@ check: bootstrap ## formatting, lints, licences and advisories, dashboard lints
 bench: build ## measure against the limits of this machine; writes target/bench.json
 	@$(BIN)/lookalike-worker bench
 
-gen: ## generate what is generated: checked queries, OpenAPI document, dashboard types, env example, settings table
+gen: bootstrap dashboard ## generate what is generated: checked queries, OpenAPI document, dashboard types, env example, settings table
 	@deploy/local/gen
 
 clean: ## remove what was built, but not .deps

@@ -170,8 +170,8 @@ begin
     perform pg_advisory_xact_lock(712094);
     insert into job_events (job_id, type, kind, queue, state, attempt, progress, data)
     select n.id,
-           case when n.state = o.state then 'progress'
-                when n.state = 'running' then 'started'
+           case when n.fence <> o.fence then 'started'
+                when n.state = o.state then 'progress'
                 when n.state = 'queued' and o.state in ('running', 'cancelling') then 'released'
                 else n.state end,
            n.kind, n.queue, n.state, n.attempt, n.progress,

@@ -192,7 +192,9 @@ pub async fn delete_jobs(db: impl PgExecutor<'_>, ids: &[JobId]) -> Result<Vec<J
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let rows = sqlx::query_scalar!(
         "with gone as (
-             delete from jobs where id = any($1) and finished_at is not null returning id, delivery_id
+             delete from jobs where id in (
+                 select id from jobs where id = any($1) and finished_at is not null order by id for update)
+             returning id, delivery_id
          ),
          undelivered as (delete from apalis.jobs a using gone where a.id = gone.delivery_id)
          select id from gone",

@@ -37,7 +37,8 @@ pub async fn insert_line(
 ) -> Result<(), DbError> {
     sqlx::query!(
         "insert into job_logs (job_id, attempt, at, level, message)
-         select id, attempt, now(), $3, left($4, 4000) from jobs where id = $1 and fence = $2",
+         select id, attempt, now(), $3, left($4, 4000) from jobs
+         where id = $1 and fence = $2 and state in ('running', 'cancelling')",
         job.0,
         fence,
         level,

@@ -280,9 +280,13 @@ pub async fn renew_leases(
     let ids: Vec<Uuid> = attempts.iter().map(|(id, _)| id.0).collect();
     let fences: Vec<i64> = attempts.iter().map(|(_, fence)| *fence).collect();
     let rows = sqlx::query!(
-        "update jobs j set lease_expires_at = now() + make_interval(secs => $3)
-         from (select * from unnest($1::uuid[], $2::bigint[]) as h (id, fence) order by id) h
-         where j.id = h.id and j.fence = h.fence and j.state in ('running', 'cancelling')
+        "with held as (
+             select j.id from jobs j join unnest($1::uuid[], $2::bigint[]) as h (id, fence) on h.id = j.id
+             where j.fence = h.fence and j.state in ('running', 'cancelling')
+             order by j.id for update of j
+         )
+         update jobs j set lease_expires_at = now() + make_interval(secs => $3)
+         from held h where j.id = h.id
          returning j.id, j.state",
         &ids,
         &fences,
@@ -447,7 +451,9 @@ pub async fn retry_jobs(db: impl PgExecutor<'_>, ids: &[JobId]) -> Result<Vec<Jo
              set state = 'queued', state_reason = 'retried', max_attempts = least(100, greatest(j.max_attempts, j.attempt + 1)),
                  attempt = least(j.attempt, 99), error_code = null, error_detail = null, result = null, progress = null,
                  finished_at = null, next_attempt_at = null, scheduled_at = null, updated_at = now()
-             where j.id = any($1) and j.state in ('failed', 'cancelled')
+             from (select id from jobs where id = any($1) and state in ('failed', 'cancelled')
+                   order by id for update) w
+             where j.id = w.id
              returning j.id, j.delivery_id, j.queue, j.priority
          ),
          gone as (

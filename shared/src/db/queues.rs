@@ -71,7 +71,7 @@ pub async fn mark_resumed(db: impl PgExecutor<'_>, queue: Queue) -> Result<bool,
              update queues set paused = false, paused_at = null where name = $1 and paused returning name
          ),
          back as (
-             update apalis.jobs a set run_at = coalesce(j.next_attempt_at, j.scheduled_at, now())
+             update apalis.jobs a set run_at = coalesce(j.next_attempt_at, j.scheduled_at, j.created_at)
              from changed c, jobs j
              where a.job_type = c.name and a.run_at > now() + interval '500 years' and j.delivery_id = a.id
          )
