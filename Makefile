@@ -39,7 +39,7 @@ check: bootstrap ## formatting, lints, licences and advisories, dashboard lints
 	@cd dashboard && npm run --silent lint && npm run --silent typecheck
 
 bench: build ## measure against the limits of this machine; writes target/bench.json
-	@$(BIN)/lookalike-worker bench
+	@deploy/local/bench
 
 gen: bootstrap dashboard ## generate what is generated: checked queries, OpenAPI document, dashboard types, env example, settings table
 	@deploy/local/gen

@@ -92,8 +92,13 @@ fn record(answer: &ServiceResponse, id: &str, begun: Instant) {
     if let Some(state) = request.app_data::<web::Data<State>>() {
         state.metrics.record_request(method, &route, status, seconds);
     }
-    let duration_ms = seconds * 1_000.0;
-    tracing::info!(request.id = id, method, path = request.path(), route, status, duration_ms, "answered");
+    let (duration_ms, path) = (seconds * 1_000.0, request.path());
+    // Pages and clients look again and again: what they read without trouble is told only to those who ask.
+    if request.method().is_safe() && status < 400 {
+        tracing::debug!(request.id = id, method, path, route, status, duration_ms, "answered");
+    } else {
+        tracing::info!(request.id = id, method, path, route, status, duration_ms, "answered");
+    }
 }
 
 /// The answer to what no route takes.

@@ -13,7 +13,7 @@ use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
 use crate::Client;
 
@@ -65,9 +65,13 @@ pub struct Stack {
     options: Options,
     data: TempDir,
     log: Arc<Mutex<String>>,
+    _turn: SemaphorePermit<'static>,
     /// Talks to it with the admin key.
     pub client: Client,
 }
+
+/// One system at a time: a worker takes every processor, and tests say how long things may take.
+static TURNS: Semaphore = Semaphore::const_new(1);
 
 impl Stack {
     /// Starts everything on an empty data folder and a free port, and waits until it is ready.
@@ -75,9 +79,10 @@ impl Stack {
     /// # Errors
     /// When it does not become ready; the error holds its log.
     pub async fn start(options: Options) -> Result<Self> {
+        let turn = TURNS.acquire().await?;
         let data = tempfile::tempdir()?;
         let (up, log, client) = launch(data.path(), &options).await?;
-        Ok(Self { up, options, data, log, client })
+        Ok(Self { up, options, data, log, _turn: turn, client })
     }
 
     /// Starts it again on the same data folder, after [`Self::terminate`] or [`Self::kill_everything`]. It may
@@ -136,6 +141,16 @@ impl Stack {
     /// When it does not run.
     pub fn kill_postgres(&self) -> Result<()> {
         Ok(kill(Pid::from_raw(self.postgres_pid()?), Signal::SIGKILL)?)
+    }
+
+    /// Kills `up` alone, and with it the API; the worker and the database end by themselves.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn kill_up(&mut self) -> Result<()> {
+        self.signal_up(Signal::SIGKILL)?;
+        self.up.wait().await?;
+        Ok(())
     }
 
     /// Kills `up`, the worker and the database at once, as a power cut would, and waits until all are gone.

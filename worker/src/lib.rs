@@ -7,7 +7,9 @@
 //!   picture's vectors.
 //! - [`training`]: the training loop; [`indexing`]: objects to entries; [`matching`]: vectors to hits.
 //! - [`models`]: stored models, fetched once; [`device`]: which device, and how busy it is.
+//! - [`bench`]: what this machine does against its own limits.
 
+pub mod bench;
 pub mod dataset;
 pub mod device;
 pub mod embedding;

@@ -65,7 +65,7 @@ fn index(result: &Value) -> String {
 fn evaluate(result: &Value) -> String {
     let number = |name: &str| result[name].as_f64().map_or("-".to_owned(), percent);
     format!(
-        "{} queries, mean average precision {}, right class among those probed {}\n{}",
+        "{} queries, mean average precision {}, {} of the hits of an exhaustive search kept by routing\n{}",
         text(result, "/queries"),
         number("map"),
         number("routing_recall"),

@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use lookalike_shared::testing::wait_until;
-use lookalike_tests::{Client, Samples};
+use lookalike_tests::{Client, Job, Samples};
 use serde_json::json;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::{CLASSES, entries, indexing, learning_curve, stack_on, training, wait_for_epochs};
 
@@ -40,7 +42,7 @@ async fn an_index_is_whole_after_its_worker_was_killed_twice() {
     client.run("train", &training("scenes", 1)).await.unwrap();
     let job = client.submit("index", &indexing("gallery", "scenes")).await.unwrap();
     for attempt in 1..=2 {
-        let under_way = |job: &lookalike_tests::Job| {
+        let under_way = |job: &Job| {
             job.attempt() == attempt && job.state() == "running" && job.done() > 0
         };
         client.wait_until(job.id(), "some progress", under_way).await.unwrap();
@@ -56,18 +58,7 @@ async fn an_index_is_whole_after_its_worker_was_killed_twice() {
 async fn no_accepted_job_is_lost_when_the_database_is_killed_under_load() {
     let samples = Samples::draw(1, 0, 0).await.unwrap();
     let mut stack = stack_on(&samples).await;
-    let client = stack.client.clone();
-    let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
-    let load = tokio::spawn(async move {
-        let mut accepted = Vec::new();
-        while stopped.try_recv().is_err() {
-            // What is refused or broken off was not accepted.
-            if let Ok(job) = client.submit("noop", &json!({})).await {
-                accepted.push(job);
-            }
-        }
-        accepted
-    });
+    let (load, stop) = submit_without_pause(stack.client.clone());
     for _ in 0..2 {
         expect_more_successes(&stack.client, 30).await;
         stack.kill_postgres().unwrap();
@@ -80,6 +71,39 @@ async fn no_accepted_job_is_lost_when_the_database_is_killed_under_load() {
         stack.client.wait_until(job.id(), "success", |job| job.state() == "succeeded").await.unwrap();
     }
     assert!(stack.terminate().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn no_accepted_job_is_lost_when_the_api_is_killed_under_load() {
+    let samples = Samples::draw(1, 0, 0).await.unwrap();
+    let mut stack = stack_on(&samples).await;
+    let (load, stop) = submit_without_pause(stack.client.clone());
+    expect_more_successes(&stack.client, 30).await;
+    stack.kill_up().await.unwrap();
+    stop.send(()).unwrap();
+    let accepted = load.await.unwrap();
+    assert!(accepted.len() >= 30, "{}", accepted.len());
+    stack.restart().await.unwrap();
+    for job in &accepted {
+        stack.client.wait_until(job.id(), "success", |job| job.state() == "succeeded").await.unwrap();
+    }
+    assert!(stack.terminate().await.unwrap().success());
+}
+
+/// Submits jobs that do nothing, one after the other, until told to stop; gives those that were accepted.
+fn submit_without_pause(client: Client) -> (JoinHandle<Vec<Job>>, oneshot::Sender<()>) {
+    let (stop, mut stopped) = oneshot::channel();
+    let load = tokio::spawn(async move {
+        let mut accepted = Vec::new();
+        while stopped.try_recv().is_err() {
+            // What is refused or broken off was not accepted.
+            if let Ok(job) = client.submit("noop", &json!({})).await {
+                accepted.push(job);
+            }
+        }
+        accepted
+    });
+    (load, stop)
 }
 
 /// Waits until `more` jobs have been submitted anew and have succeeded.

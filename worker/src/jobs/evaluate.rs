@@ -226,7 +226,8 @@ impl Scores {
             "model": model.row.reference(),
             "accuracy": mean(&|class: &ClassScores| class.predicted as f64),
             "precision_at": { "embedding": precision(0), "probabilities": precision(1) },
-            "map": {
+            "map": mean(&|class: &ClassScores| class.average[0]),
+            "map_by": {
                 "embedding": mean(&|class: &ClassScores| class.average[0]),
                 "probabilities": mean(&|class: &ClassScores| class.average[1]),
             },
@@ -247,7 +248,8 @@ impl Scores {
             "queries": class.queries,
             "accuracy": class.predicted as f64 / queries,
             "precision_at": { "embedding": precision(0), "probabilities": precision(1) },
-            "map": { "embedding": class.average[0] / queries, "probabilities": class.average[1] / queries },
+            "map": class.average[0] / queries,
+            "map_by": { "embedding": class.average[0] / queries, "probabilities": class.average[1] / queries },
         })
     }
 }

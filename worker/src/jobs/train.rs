@@ -160,7 +160,14 @@ async fn store(
     let id = Uuid::now_v7();
     let weights_key = format!("models/{id}/weights.safetensors");
     let weights = Bytes::from(trained.weights);
-    let progress = Progress { phase: "storing".to_owned(), unit: "pictures".to_owned(), ..Progress::default() };
+    let seen = data.dataset.train().labels.len() as u64 * u64::from(trained.metrics.epochs);
+    let progress = Progress {
+        phase: "storing".to_owned(),
+        done: seen,
+        total: Some(seen),
+        unit: "pictures".to_owned(),
+        ..Progress::default()
+    };
     context.progress(&progress).await?;
     context.storage().artifacts().put(&weights_key, weights.clone()).await?;
     let model = NewModel {
@@ -199,7 +206,8 @@ async fn store_row(context: &JobContext, model: &NewModel, metrics: &Metrics) ->
         "validation_accuracy": metrics.validation_accuracy,
         "train_accuracy": metrics.train_accuracy,
         "precision_at": metrics.precision_at,
-        "map": metrics.map,
+        "map": metrics.map.embedding,
+        "map_by": metrics.map,
         "images_per_second": metrics.images_per_second,
         "device": context.services.device_name,
         "seconds": context.started.elapsed().as_secs_f64(),

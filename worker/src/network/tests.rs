@@ -187,7 +187,9 @@ fn every_learnt_tensor_of_every_backbone_gets_a_gradient() {
 #[test]
 fn sixteen_bits_give_nearly_the_same_logits_and_gradients_of_full_width() {
     for name in ["alexnet", "squeezenet1_1", "mobilenet_v2", "resnet18"] {
-        let network = network(name);
+        let mut network = network(name);
+        // Batch norms that measure a small batch of an untrained network magnify rounding without bound.
+        network.freeze(Freeze::Norm).unwrap();
         let pictures = uniform(&[2, 3, 67, 67], -2.0, 2.0, 20);
         let logits = |precision| {
             let mode = Mode::Train { rng: &mut rng(7), precision };
@@ -195,7 +197,7 @@ fn sixteen_bits_give_nearly_the_same_logits_and_gradients_of_full_width() {
         };
         let (full, half) = (logits(Precision::F32), logits(Precision::Bf16));
         assert_eq!(half.kind(), Kind::Float);
-        assert!(difference(&half, &full) < 0.2, "{name}: {}", difference(&half, &full));
+        assert!(difference(&half, &full) < 0.1, "{name}: {}", difference(&half, &full));
         half.square().sum(Kind::Float).backward();
         assert!(network.learnt().all(|named| named.tensor.grad().kind() == Kind::Float), "{name}");
     }

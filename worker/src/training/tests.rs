@@ -82,7 +82,7 @@ fn timeless(rows: &[EpochRow]) -> Vec<EpochRow> {
 fn a_network_learns_what_tells_classes_apart() {
     let mut network = network("resnet18");
     let mut witness = Witness::default();
-    let metrics = finished(train(&mut network, &dataset(96, 30), &config(6), None, &mut witness).unwrap());
+    let metrics = finished(train(&mut network, &dataset(96, 30), &config(12), None, &mut witness).unwrap());
     assert!(metrics.validation_accuracy > 0.9, "{metrics:?}");
     assert!(metrics.precision_at.embedding.ten > 0.9 && metrics.precision_at.probabilities.one > 0.9);
     assert!(metrics.map.embedding > 0.9 && metrics.train_accuracy > 0.9);

@@ -35,12 +35,14 @@ pub struct Reporter {
     messages: mpsc::Sender<Message>,
     last: Instant,
     done: u64,
+    /// Pictures of an epoch, known once one has begun.
+    per_epoch: u64,
 }
 
 impl Reporter {
     /// A reporter that heeds `stop`.
     pub fn new(stop: StopToken, messages: mpsc::Sender<Message>) -> Self {
-        Self { stop, messages, last: Instant::now() - INTERVAL, done: 0 }
+        Self { stop, messages, last: Instant::now() - INTERVAL, done: 0, per_epoch: 0 }
     }
 
     fn go_on(&self) -> ControlFlow<()> {
@@ -54,11 +56,15 @@ impl Observer for Reporter {
             self.last = Instant::now();
             let phase = match progress.phase {
                 Phase::Train => {
-                    self.done = u64::from(progress.epoch - 1) * progress.total as u64 + progress.done as u64;
+                    self.per_epoch = progress.total as u64;
+                    self.done = u64::from(progress.epoch - 1) * self.per_epoch + progress.done as u64;
                     "training"
                 }
-                Phase::Validate => "validating",
-                Phase::Evaluate => "evaluating",
+                // The epoch's pictures are all seen by then.
+                Phase::Validate | Phase::Evaluate => {
+                    self.done = self.done.max(u64::from(progress.epoch) * self.per_epoch);
+                    if progress.phase == Phase::Validate { "validating" } else { "evaluating" }
+                }
             };
             let done = self.done;
             // A full channel means that the last one is still being stored: this one is not needed.

@@ -1,0 +1,62 @@
+//! What this machine does against its own limits, measured side by side in one run.
+//!
+//! The real queue loops, pipelines and statements run on a real database (a migrated one, which fills with
+//! rows of the benchmark: use one of its own). Every figure stands beside the limit that the same machine sets
+//! it, measured a moment before or after; their ratio is what may be compared between machines.
+//!
+//! - [`stage`]: pictures, a model and jobs to work on.
+//! - [`device`]: decoding and forward passes; [`queue`]: enqueueing, dispatch, draining; [`pipeline`]: indexing,
+//!   searching.
+//! - [`report`]: the table and its JSON.
+
+mod device;
+mod pipeline;
+mod queue;
+mod report;
+mod stage;
+
+use std::path::PathBuf;
+
+use crate::runtime::Settings;
+use report::Report;
+use stage::Stage;
+
+/// What to measure, and where to write it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// Where the rows are written as JSON
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How many pictures are drawn, decoded and indexed
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(64..))]
+    pub pictures: u32,
+    /// How many jobs that do nothing are enqueued and drained
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..))]
+    pub jobs: u32,
+}
+
+/// Measures everything and prints the table.
+///
+/// # Errors
+/// What could not be measured.
+pub async fn run(settings: Settings, options: Options) -> anyhow::Result<()> {
+    let mut report = Report::default();
+    let stage = Stage::prepare(settings, options.pictures).await?;
+    let device = device::measure(&stage, &mut report).await?;
+    let database = queue::enqueueing(&stage, options.jobs, &mut report).await?;
+    let waiting = queue::fill(&stage, options.jobs).await?;
+    let worker = stage.start_worker().await?;
+    queue::draining(&stage, &waiting, &database, &mut report).await?;
+    let generation = pipeline::indexing(&stage, &device, &mut report).await?;
+    queue::dispatch(&stage, generation, "idle", &database, &mut report).await?;
+    pipeline::searching(&stage, &device, &mut report).await?;
+    let training = queue::start_training(&stage).await?;
+    queue::dispatch(&stage, generation, "training", &database, &mut report).await?;
+    stage.cancel(training).await?;
+    worker.stop().await?;
+    report.print(&stage.device_name())?;
+    if let Some(path) = options.output {
+        report.write(&path)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Indexing and searching from end to end, against decoding and forward passes on their own.
+
+use std::time::Instant;
+
+use lookalike_shared::db::pictures::insert_pictures;
+use lookalike_shared::db::queue::{NewJob, enqueue};
+use lookalike_shared::db::{self, PgListener};
+use lookalike_shared::domain::job::JobId;
+use lookalike_shared::jobs::{Index, IndexMode, Query, Submission};
+
+use super::device::Figures;
+use super::queue::search;
+use super::report::{Report, percentile};
+use super::stage::{SOURCE, Stage};
+
+/// Searches that are timed one by one.
+const SINGLES: usize = 100;
+/// Searches under way at a time, and how many of them in all.
+const TOGETHER: usize = 64;
+const TOGETHER_TOTAL: usize = 256;
+
+/// Indexes all pictures, twice: the first run loads the model. Gives the generation of the second index.
+pub async fn indexing(stage: &Stage, device: &Figures, report: &mut Report) -> anyhow::Result<i32> {
+    let mut listener = stage.listen().await?;
+    let mut generation = 0;
+    let mut rate = f64::NAN;
+    for name in [stage.name("warm-up"), stage.name("index")] {
+        generation = stage.make_index(&name).await?;
+        let (source, prefix, mode) = (SOURCE.parse()?, String::new(), IndexMode::Add);
+        let index = Index { index: name, model: None, source, prefix, mode };
+        let job = stage.run(&mut listener, NewJob::new(&index, Submission::default(), None)).await?;
+        rate = job.result.unwrap_or_default()["images_per_second"].as_f64().unwrap_or(f64::NAN);
+    }
+    report.row("index", rate, "pictures/s", device.index_rate(), "decoding and the engine, without the rest");
+    Ok(generation)
+}
+
+/// Searches by picture: one at a time, then many together.
+pub async fn searching(stage: &Stage, device: &Figures, report: &mut Report) -> anyhow::Result<()> {
+    let mut listener = stage.listen().await?;
+    let mut times = Vec::new();
+    for number in 0..SINGLES {
+        let started = Instant::now();
+        let id = enqueue_search(stage, number).await?;
+        stage.wait(&mut listener, &[id]).await?;
+        times.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    let limit = device.decode_ms + device.forward_ms;
+    for (name, share) in [("search.p50", 0.5), ("search.p99", 0.99)] {
+        let time = percentile(&mut times, share);
+        report.row(name, time, "ms", limit, "decoding and a forward pass of one picture");
+    }
+    let rate = many_searches(stage, &mut listener).await?;
+    report.row("search.rate", rate, "searches/s", device.index_rate(), "decoding and the engine in full batches");
+    Ok(())
+}
+
+/// Searches per second with [`TOGETHER`] under way at a time.
+async fn many_searches(stage: &Stage, listener: &mut PgListener) -> anyhow::Result<f64> {
+    let started = Instant::now();
+    for first in (0..TOGETHER_TOTAL).step_by(TOGETHER) {
+        let mut ids = Vec::with_capacity(TOGETHER);
+        for number in first..first + TOGETHER {
+            ids.push(enqueue_search(stage, number).await?);
+        }
+        stage.wait(listener, &ids).await?;
+    }
+    Ok(TOGETHER_TOTAL as f64 / started.elapsed().as_secs_f64())
+}
+
+/// Enqueues a search by one of the pictures, as the API does.
+async fn enqueue_search(stage: &Stage, number: usize) -> anyhow::Result<JobId> {
+    let job = NewJob::new(&search(stage, Query::Picture), Submission::default(), None);
+    let picture = stage.files[number % stage.files.len()].to_vec();
+    let mut tx = db::begin(&stage.db).await?;
+    enqueue(&mut tx, std::slice::from_ref(&job)).await?;
+    insert_pictures(&mut *tx, job.id, &[(1.0, picture)]).await?;
+    db::commit(tx).await?;
+    Ok(job.id)
+}

@@ -1,0 +1,283 @@
+//! What the benchmark works on: drawn pictures in class folders, a model of random weights, an index, and jobs
+//! that are enqueued as the API enqueues them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use jpeg_encoder::{ColorType, Encoder};
+use lookalike_shared::db::jobs::{Job, get_job, list_states};
+use lookalike_shared::db::models::{NewModel, insert_model};
+use lookalike_shared::db::queue::{NewJob, cancel_jobs, enqueue};
+use lookalike_shared::db::{self, EVENTS_CHANNEL, PgListener, PgPool, gallery, indexes};
+use lookalike_shared::domain::backbone;
+use lookalike_shared::domain::job::{JobId, JobState};
+use lookalike_shared::domain::name::Name;
+use lookalike_shared::storage::Storage;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+use uuid::Uuid;
+
+use crate::device::{self, Chosen, Sampler};
+use crate::inference::ModelSpec;
+use crate::network::{Network, Normalisation};
+use crate::runtime::{Settings, Worker};
+
+/// The source of the drawn pictures.
+pub const SOURCE: &str = "bench-pictures";
+/// The network that is measured, and the size it reads.
+const BACKBONE: &str = "mobilenet_v2";
+/// Side of the pictures that it reads.
+pub const IMAGE_SIZE: u32 = 224;
+/// Classes of the model, and folders of the pictures.
+pub const CLASSES: u32 = 8;
+/// Width and height of the drawn pictures: those of ImageNet's.
+const DRAWN: (u16, u16) = (500, 375);
+
+/// Everything that is measured with.
+pub struct Stage {
+    /// The database.
+    pub db: PgPool,
+    /// The same without waiting for the disk, as claims are made.
+    pub relaxed: PgPool,
+    /// The device.
+    pub chosen: Chosen,
+    /// The files of the pictures.
+    pub files: Arc<Vec<Bytes>>,
+    /// The model as inference needs it.
+    pub model: Arc<ModelSpec>,
+    /// Tells this run's names from those of others.
+    tag: String,
+    model_id: Uuid,
+    settings: Settings,
+    _folder: TempDir,
+}
+
+impl Stage {
+    /// Draws pictures, stores a model.
+    ///
+    /// # Errors
+    /// The database, the artifacts or the device are not there.
+    pub async fn prepare(mut settings: Settings, pictures: u32) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let files = draw(folder.path(), pictures)?;
+        let url = Url::from_directory_path(folder.path()).ok().context("the folder has an absolute path")?;
+        settings.storage.sources.insert(SOURCE.parse()?, url);
+        let chosen = device::choose(&settings.worker.device)?;
+        let db = db::connect(&settings.database).await.context("connecting to the database")?;
+        let relaxed = db::connect_relaxed(&settings.database, 2).await?;
+        anyhow::ensure!(db::is_migrated(&db).await?, "the database is not migrated: run `lookalike migrate` first");
+        let tag = Uuid::now_v7().simple().to_string();
+        let (model_id, model) = store_model(&db, &settings, &tag).await?;
+        let files = Arc::new(files);
+        Ok(Self { db, relaxed, chosen, files, model: Arc::new(model), tag, model_id, settings, _folder: folder })
+    }
+
+    /// A name of this run.
+    pub fn name(&self, what: &str) -> Name {
+        format!("bench-{what}-{}", self.tag).parse().expect("letters, digits and hyphens")
+    }
+
+    /// What the device calls itself.
+    pub fn device_name(&self) -> String {
+        Sampler::new(self.chosen.device).device_name()
+    }
+
+    /// Makes an empty index of the model and gives its generation.
+    ///
+    /// # Errors
+    /// The database refuses it.
+    pub async fn make_index(&self, name: &Name) -> anyhow::Result<i32> {
+        let (id, classes) = (Uuid::now_v7(), i32::try_from(CLASSES)?);
+        let mut tx = db::begin(&self.db).await?;
+        indexes::insert_index(&mut *tx, id, name).await?;
+        let generation = indexes::insert_generation(&mut *tx, id, self.model_id, classes).await?;
+        let dimensions = i32::try_from(backbone::by_name(BACKBONE)?.embedding_dim)?;
+        gallery::create_tables(&mut tx, generation, classes, dimensions).await?;
+        indexes::activate_generation(&mut tx, id, generation).await?;
+        db::commit(tx).await?;
+        Ok(generation)
+    }
+
+    /// Enqueues jobs in one transaction.
+    ///
+    /// # Errors
+    /// The database refuses them.
+    pub async fn enqueue(&self, jobs: &[NewJob]) -> anyhow::Result<()> {
+        let mut tx = db::begin(&self.db).await?;
+        enqueue(&mut tx, jobs).await?;
+        Ok(db::commit(tx).await?)
+    }
+
+    /// Something that hears of every change of a job.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn listen(&self) -> anyhow::Result<PgListener> {
+        let mut listener = PgListener::connect_with(&self.db).await?;
+        listener.listen(EVENTS_CHANNEL).await?;
+        Ok(listener)
+    }
+
+    /// Waits until all of these jobs have ended.
+    ///
+    /// # Errors
+    /// One did not succeed.
+    pub async fn wait(&self, listener: &mut PgListener, jobs: &[JobId]) -> anyhow::Result<()> {
+        loop {
+            let states = list_states(&self.db, jobs).await?;
+            for (job, state) in &states {
+                if matches!(state, JobState::Failed | JobState::Cancelled) {
+                    let job = get_job(&self.db, *job).await?;
+                    bail!("job {} of kind {} ended {state:?}: {:?}", job.id, job.kind.as_str(), job.error);
+                }
+            }
+            if states.iter().all(|(_, state)| state.is_final()) {
+                return Ok(());
+            }
+            // Bounded, since a notification may have come before the look.
+            _ = tokio::time::timeout(Duration::from_millis(200), listener.recv()).await;
+        }
+    }
+
+    /// Enqueues a job, waits for its end and gives it.
+    ///
+    /// # Errors
+    /// It does not succeed.
+    pub async fn run(&self, listener: &mut PgListener, job: NewJob) -> anyhow::Result<Job> {
+        let id = job.id;
+        self.enqueue(&[job]).await?;
+        self.wait(listener, &[id]).await?;
+        Ok(get_job(&self.db, id).await?)
+    }
+
+    /// Stops a job and waits until it has ended.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn cancel(&self, job: JobId) -> anyhow::Result<()> {
+        let mut listener = self.listen().await?;
+        cancel_jobs(&self.db, &[job]).await?;
+        while !get_job(&self.db, job).await?.state.is_final() {
+            _ = tokio::time::timeout(Duration::from_millis(200), listener.recv()).await;
+        }
+        Ok(())
+    }
+
+    /// Starts the worker's loops in this process.
+    ///
+    /// # Errors
+    /// It cannot be built.
+    pub async fn start_worker(&self) -> anyhow::Result<Running> {
+        let worker = Worker::build(self.settings.clone()).await?;
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(worker.run_until(stop.clone()));
+        Ok(Running { stop, task })
+    }
+}
+
+/// A worker that takes jobs.
+pub struct Running {
+    stop: CancellationToken,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Running {
+    /// Stops it and waits.
+    ///
+    /// # Errors
+    /// It failed.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        self.task.await?
+    }
+}
+
+async fn store_model(db: &PgPool, settings: &Settings, tag: &str) -> anyhow::Result<(Uuid, ModelSpec)> {
+    let network = backbone::by_name(BACKBONE)?;
+    let classes = (0..CLASSES).map(class_name).collect::<Vec<_>>();
+    let weights = Bytes::from(Network::new(network, classes.len(), 1, tch::Device::Cpu)?.save()?);
+    let id = Uuid::now_v7();
+    let key = format!("models/{id}/weights.safetensors");
+    Storage::open(&settings.storage)?.artifacts().put(&key, weights.clone()).await?;
+    let model = NewModel {
+        id,
+        name: format!("bench-{tag}").parse()?,
+        backbone: BACKBONE.to_owned(),
+        classes: classes.clone(),
+        image_size: i32::try_from(IMAGE_SIZE)?,
+        embedding_dim: i32::try_from(network.embedding_dim)?,
+        weights_key: key,
+        weights_bytes: i64::try_from(weights.len())?,
+        weights_sha256: Sha256::digest(&weights).to_vec(),
+        origin: "imported",
+        job_id: None,
+        card: json!({}),
+        labels: json!({}),
+    };
+    insert_model(db, &model).await?;
+    let spec = ModelSpec {
+        id,
+        backbone: BACKBONE.to_owned(),
+        classes: classes.len(),
+        image_size: IMAGE_SIZE as usize,
+        normalisation: Normalisation::default(),
+        weights,
+    };
+    Ok((id, spec))
+}
+
+fn class_name(class: u32) -> String {
+    format!("class-{class}")
+}
+
+/// Draws pictures into class folders and gives their files.
+fn draw(folder: &Path, count: u32) -> anyhow::Result<Vec<Bytes>> {
+    for class in 0..CLASSES {
+        std::fs::create_dir(folder.join(class_name(class)))?;
+    }
+    let drawn = (0..count).into_par_iter().map(|number| {
+        let file = draw_one(number)?;
+        let name = format!("{}/{number:05}.jpg", class_name(number % CLASSES));
+        std::fs::write(folder.join(name), &file)?;
+        Ok(Bytes::from(file))
+    });
+    drawn.collect()
+}
+
+/// A JPEG of quality 88 that costs about as much to decode as a photograph: coloured blotches with grain.
+fn draw_one(number: u32) -> anyhow::Result<Vec<u8>> {
+    const CELL: usize = 25;
+    let (width, height) = (usize::from(DRAWN.0), usize::from(DRAWN.1));
+    let mut random = ChaCha8Rng::seed_from_u64(number.into());
+    let columns = width / CELL + 2;
+    let knots: Vec<[f32; 3]> = (0..columns * (height / CELL + 2))
+        .map(|_| [0; 3].map(|_: u8| random.random_range(0.0..255.0)))
+        .collect();
+    let mut rgb = Vec::with_capacity(width * height * 3);
+    for y in 0..height {
+        for x in 0..width {
+            let (column, row) = (x / CELL, y / CELL);
+            let (right, down) = ((x % CELL) as f32 / CELL as f32, (y % CELL) as f32 / CELL as f32);
+            let grain: f32 = random.random_range(-14.0..14.0);
+            for channel in 0..3 {
+                let knot = |down: usize, right: usize| knots[(row + down) * columns + column + right][channel];
+                let top = knot(0, 0) * (1.0 - right) + knot(0, 1) * right;
+                let bottom = knot(1, 0) * (1.0 - right) + knot(1, 1) * right;
+                rgb.push((top * (1.0 - down) + bottom * down + grain).clamp(0.0, 255.0) as u8);
+            }
+        }
+    }
+    let mut file = Vec::new();
+    Encoder::new(&mut file, 88).encode(&rgb, DRAWN.0, DRAWN.1, ColorType::Rgb)?;
+    Ok(file)
+}
