@@ -60,8 +60,11 @@ pub fn hint(secret: &str) -> String {
 /// Keys that were looked up a moment ago, by the hash of what was shown.
 #[derive(Default)]
 pub struct KeyCache {
-    keys: Mutex<HashMap<[u8; 32], (Arc<Key>, Instant)>>,
+    keys: Mutex<KnownKeys>,
 }
+
+/// Each key and when it was looked up.
+type KnownKeys = HashMap<[u8; 32], (Arc<Key>, Instant)>;
 
 impl KeyCache {
     /// How long a key is believed without asking again.
@@ -93,7 +96,7 @@ impl KeyCache {
         self.lock().remove(hash);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], (Arc<Key>, Instant)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, KnownKeys> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -55,7 +55,8 @@ pub async fn serve(request: HttpRequest, known: web::Data<KnownPaths>) -> Result
 
 fn respond(request: &HttpRequest, name: &str, file: EmbeddedFile) -> HttpResponse {
     let tag = etag::of(&file.metadata.sha256_hash());
-    let mut response = if etag::matches(request, &tag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let mut response =
+        if etag::matches(request, &tag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     let kept = if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     response.insert_header((header::ETAG, tag.as_str()));
     response.insert_header((header::CACHE_CONTROL, kept));

@@ -28,7 +28,11 @@ pub fn respond<T: Serialize>(request: &HttpRequest, body: &T) -> HttpResponse {
     response.insert_header((header::ETAG, tag.as_str()));
     response.insert_header((header::CACHE_CONTROL, "private, no-cache"));
     response.insert_header((header::VARY, "Authorization, Cookie"));
-    if matches(request, &tag) { response.finish() } else { response.content_type("application/json").body(bytes) }
+    if matches(request, &tag) {
+        response.finish()
+    } else {
+        response.content_type("application/json").body(bytes)
+    }
 }
 
 #[cfg(test)]
@@ -41,7 +45,8 @@ mod tests {
     fn tags_are_compared_weakly_and_in_lists() {
         let tag = of(b"x");
         let matches = |value: &str| {
-            let request = TestRequest::default().insert_header((header::IF_NONE_MATCH, value)).to_http_request();
+            let request =
+                TestRequest::default().insert_header((header::IF_NONE_MATCH, value)).to_http_request();
             matches(&request, &tag)
         };
         assert!(matches(&tag));

@@ -16,8 +16,8 @@ use futures::StreamExt;
 use futures::future::LocalBoxFuture;
 use lookalike_shared::domain::FieldError;
 use lookalike_shared::jobs::Submission;
-use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde_json::{Map, Value};
 
 use crate::problem::{ApiError, Code};
@@ -59,9 +59,8 @@ pub async fn read_json(request: &HttpRequest, payload: Payload, limit: u64) -> R
         return Err(ApiError::new(Code::UnsupportedMediaType, detail));
     }
     let body = read_body(request, payload, limit).await?;
-    serde_json::from_slice(&body).map_err(|error| {
-        ApiError::new(Code::MalformedRequest, format!("the body is no JSON: {error}"))
-    })
+    serde_json::from_slice(&body)
+        .map_err(|error| ApiError::new(Code::MalformedRequest, format!("the body is no JSON: {error}")))
 }
 
 /// Reads a whole body of at most `limit` bytes; a declared length is judged before anything is read.

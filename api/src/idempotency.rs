@@ -101,7 +101,8 @@ fn replay(
     request_hash: &[u8],
     key: &str,
 ) -> Result<Answer, ApiError> {
-    let lost = || ApiError::conflict(format!("the first request with idempotency key \"{key}\" has no answer yet"));
+    let lost =
+        || ApiError::conflict(format!("the first request with idempotency key \"{key}\" has no answer yet"));
     let stored = stored.ok_or_else(lost)?;
     if stored.request_hash != request_hash {
         let detail = format!("idempotency key \"{key}\" came with another request; use a new key");
@@ -135,7 +136,9 @@ mod tests {
 
     #[test]
     fn keys_are_visible_ascii_of_bounded_length() {
-        let key_of = |value: &str| key_of(&TestRequest::default().insert_header((IDEMPOTENCY_KEY, value)).to_http_request());
+        let key_of = |value: &str| {
+            key_of(&TestRequest::default().insert_header((IDEMPOTENCY_KEY, value)).to_http_request())
+        };
         assert_eq!(key_of("a-1").unwrap().as_deref(), Some("a-1"));
         assert!(key_of(&"x".repeat(MAX_KEY_LENGTH)).is_ok());
         assert!(key_of(&"x".repeat(MAX_KEY_LENGTH + 1)).is_err());

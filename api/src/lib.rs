@@ -14,7 +14,7 @@
 //! - [`observe`]: request ids, access log, HTTP metrics and security headers.
 //! - [`feed`]: the one reader of job events that live streams and waiting requests hang on.
 //! - [`maintenance`]: what has to be done again and again while the service runs.
-//! - [`metrics`]: Prometheus.
+//! - [`metrics`]: what Prometheus reads.
 //! - [`openapi`]: the document, made from the routes themselves.
 //! - [`dashboard`]: the web app, built into the binary.
 

@@ -34,11 +34,17 @@ impl Metrics {
             PrometheusBuilder::new().set_buckets_for_metric(Matcher::Full(REQUESTS.to_owned()), &SECONDS)?;
         let recorder = builder.build_recorder();
         metrics::with_local_recorder(&recorder, || {
-            metrics::describe_histogram!(REQUESTS, "Time until an answer began, by route, method and status.");
+            metrics::describe_histogram!(
+                REQUESTS,
+                "Time until an answer began, by route, method and status."
+            );
             metrics::describe_counter!(EVENTS, "Changes of jobs that this process saw, by kind and type.");
             metrics::describe_gauge!(WORKERS, "Workers that are ready.");
             metrics::describe_gauge!("lookalike_queue_jobs", "Unfinished jobs, by queue and state.");
-            metrics::describe_gauge!("lookalike_queue_oldest_age_seconds", "How long the oldest waiting job has waited.");
+            metrics::describe_gauge!(
+                "lookalike_queue_oldest_age_seconds",
+                "How long the oldest waiting job has waited."
+            );
             metrics::describe_gauge!("lookalike_queue_paused", "1 while a queue hands out no jobs.");
         });
         Ok(Self { recorder: Arc::new(recorder) })
@@ -49,7 +55,8 @@ impl Metrics {
         let known = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"];
         let method = known.into_iter().find(|known| *known == method).unwrap_or("other");
         metrics::with_local_recorder(&*self.recorder, || {
-            let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.to_string())];
+            let labels =
+                [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.to_string())];
             metrics::histogram!(REQUESTS, &labels).record(seconds);
         });
     }

@@ -52,15 +52,15 @@ pub async fn bytes(field: &mut Field, what: &str, limit: u64) -> Result<Vec<u8>,
 /// 413 over `limit`, 422 for what is no UTF-8, 400 for a broken form.
 pub async fn text(field: &mut Field, name: &str, limit: u64) -> Result<String, ApiError> {
     let bytes = bytes(field, &format!("part \"{name}\""), limit).await?;
-    String::from_utf8(bytes).map_err(|_| ApiError::invalid_field(format!("/{name}"), "the part is no UTF-8 text"))
+    String::from_utf8(bytes)
+        .map_err(|_| ApiError::invalid_field(format!("/{name}"), "the part is no UTF-8 text"))
 }
 
 /// The file name that a part was sent with. Browsers write `"` as `%22` (WHATWG HTML, multipart/form-data).
 pub fn file_name(field: &Field) -> Option<String> {
     let disposition = field.content_disposition()?;
-    let extended = disposition
-        .get_filename_ext()
-        .and_then(|extended| String::from_utf8(extended.value.clone()).ok());
+    let extended =
+        disposition.get_filename_ext().and_then(|extended| String::from_utf8(extended.value.clone()).ok());
     let name = extended.or_else(|| disposition.get_filename().map(|name| name.replace("%22", "\"")))?;
     (!name.is_empty()).then_some(name)
 }

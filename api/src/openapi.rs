@@ -6,7 +6,7 @@ use actix_web::dev::ResourceDef;
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, Response, ResponseBuilder, RefOr};
+use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, Response, ResponseBuilder};
 use utoipa_actix_web::AppExt;
 
 use crate::auth::SESSION_COOKIE;
@@ -46,9 +46,11 @@ pub fn base() -> Document {
     document.info.version = env!("CARGO_PKG_VERSION").to_owned();
     let components = document.components.get_or_insert_default();
     let mut key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
-    key.description = Some("A key. Scopes: read, submit, manage, admin; each includes the ones before.".to_owned());
+    key.description =
+        Some("A key. Scopes: read, submit, manage, admin; each includes the ones before.".to_owned());
     components.add_security_scheme("key", SecurityScheme::Http(key));
-    let cookie = ApiKeyValue::with_description(SESSION_COOKIE, "The session of a browser, from POST /v1/session.");
+    let cookie =
+        ApiKeyValue::with_description(SESSION_COOKIE, "The session of a browser, from POST /v1/session.");
     components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     document
 }
@@ -69,8 +71,10 @@ pub fn document() -> Document {
 
 /// A name made of method and path, so that none comes twice: `get_jobs_id_logs`.
 fn operation_id(method: &str, path: &str) -> String {
-    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty() && *word != "v1");
-    let words: Vec<_> = std::iter::once(method.to_ascii_lowercase()).chain(words.map(str::to_owned)).collect();
+    let words =
+        path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty() && *word != "v1");
+    let words: Vec<_> =
+        std::iter::once(method.to_ascii_lowercase()).chain(words.map(str::to_owned)).collect();
     words.join("_")
 }
 
@@ -101,7 +105,13 @@ impl KnownPaths {
     pub fn of(document: &Document) -> Self {
         let mut document = document.clone();
         let paths = document.paths.paths.iter_mut();
-        Self(paths.map(|(path, item)| (ResourceDef::new(path.as_str()), operations(item).map(|(m, _)| m).collect())).collect())
+        Self(
+            paths
+                .map(|(path, item)| {
+                    (ResourceDef::new(path.as_str()), operations(item).map(|(m, _)| m).collect())
+                })
+                .collect(),
+        )
     }
 
     /// The methods of a path; none when it is not known.

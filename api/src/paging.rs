@@ -52,7 +52,8 @@ impl Page {
         let Some(cursor) = &self.cursor else { return Ok(None) };
         let key = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok();
         let key = key.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let wrong = || ApiError::invalid_field("/cursor", "no cursor of this list: take next_cursor of a page");
+        let wrong =
+            || ApiError::invalid_field("/cursor", "no cursor of this list: take next_cursor of a page");
         key.map(Some).ok_or_else(wrong)
     }
 }

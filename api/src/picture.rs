@@ -134,9 +134,6 @@ mod tests {
         assert_eq!(check(b"", &limits), Err(Refusal::Empty));
         assert_eq!(check(&png(1, 1), &limits), Err(Refusal::TooLarge { bytes: 33, limit: 30 }));
         let told = check(b"<html>\n", &limits).unwrap_err().to_string();
-        assert_eq!(
-            told,
-            "no picture starts with \"<html>\\n\": jpeg, png, gif, bmp, tiff or webp expected"
-        );
+        assert_eq!(told, "no picture starts with \"<html>\\n\": jpeg, png, gif, bmp, tiff or webp expected");
     }
 }

@@ -105,7 +105,9 @@ impl Code {
             Self::IndexNotFound => {
                 row("index_not_found", StatusCode::NOT_FOUND, "There is no such index", false)
             }
-            Self::UnknownRoute => row("unknown_route", StatusCode::NOT_FOUND, "There is no such route", false),
+            Self::UnknownRoute => {
+                row("unknown_route", StatusCode::NOT_FOUND, "There is no such route", false)
+            }
             Self::MethodNotAllowed => row(
                 "method_not_allowed",
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -122,12 +124,9 @@ impl Code {
                 "The route does not read this media type",
                 false,
             ),
-            Self::InvalidRequest => row(
-                "invalid_request",
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "The request breaks rules",
-                false,
-            ),
+            Self::InvalidRequest => {
+                row("invalid_request", StatusCode::UNPROCESSABLE_ENTITY, "The request breaks rules", false)
+            }
             Self::IdempotencyKeyReused => row(
                 "idempotency_key_reused",
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -190,6 +189,12 @@ pub struct Problem {
 pub struct ApiError {
     code: Code,
     detail: String,
+    more: Box<More>,
+}
+
+/// What few refusals have.
+#[derive(Debug, Default)]
+struct More {
     errors: Vec<FieldError>,
     missing_scopes: Vec<String>,
     header: Option<(header::HeaderName, HeaderValue)>,
@@ -199,7 +204,7 @@ pub struct ApiError {
 impl ApiError {
     /// A refusal with what happened, lowercase and without a full stop.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), missing_scopes: Vec::new(), header: None, cause: None }
+        Self { code, detail: detail.into(), more: Box::default() }
     }
 
     /// 404: no `what` of that name or id.
@@ -219,15 +224,18 @@ impl ApiError {
 
     /// 422: these rules are broken. The first is told in `detail` too.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
-        let first = errors.first().map_or("it breaks rules".to_owned(), |first| match first.pointer.as_str() {
-            "" => first.detail.clone(),
-            pointer => format!("{pointer}: {}", first.detail),
-        });
+        let first =
+            errors.first().map_or("it breaks rules".to_owned(), |first| match first.pointer.as_str() {
+                "" => first.detail.clone(),
+                pointer => format!("{pointer}: {}", first.detail),
+            });
         let detail = match errors.len() {
             0 | 1 => first,
             count => format!("{first} (and {} more)", count - 1),
         };
-        Self { errors, ..Self::new(Code::InvalidRequest, detail) }
+        let mut error = Self::new(Code::InvalidRequest, detail);
+        error.more.errors = errors;
+        error
     }
 
     /// 422: one rule is broken, at `pointer`.
@@ -242,18 +250,20 @@ impl ApiError {
 
     /// 500 or 503: `cause` is logged, not sent.
     pub fn hidden(code: Code, detail: &str, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { cause: Some(cause.into()), ..Self::new(code, detail) }
+        let mut error = Self::new(code, detail);
+        error.more.cause = Some(cause.into());
+        error
     }
 
     /// The same with the scopes that the key lacks.
     pub fn with_missing_scopes(mut self, scopes: &[&str]) -> Self {
-        self.missing_scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        self.more.missing_scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
         self
     }
 
     /// The same with a header on the answer.
     pub fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+        self.more.header = Some((name, value));
         self
     }
 
@@ -264,7 +274,7 @@ impl ApiError {
 
     /// What is logged and not sent.
     pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync)> {
-        self.cause.as_deref()
+        self.more.cause.as_deref()
     }
 
     /// The document, for a request with this path and id if they are known.
@@ -278,9 +288,9 @@ impl ApiError {
             instance: instance.map(str::to_owned),
             code: row.name.to_owned(),
             request_id: request_id.map(str::to_owned),
-            errors: self.errors.clone(),
+            errors: self.more.errors.clone(),
             retryable: row.retryable,
-            missing_scopes: self.missing_scopes.clone(),
+            missing_scopes: self.more.missing_scopes.clone(),
         }
     }
 
@@ -295,7 +305,7 @@ impl ApiError {
         if row.retryable {
             response.insert_header((header::RETRY_AFTER, "2"));
         }
-        if let Some(header) = &self.header {
+        if let Some(header) = &self.more.header {
             response.insert_header(header.clone());
         }
         let body = serde_json::to_vec(&self.problem(instance, request_id)).expect("a problem is plain data");
@@ -365,7 +375,8 @@ mod tests {
 
     #[test]
     fn the_first_broken_rule_is_told_in_the_detail() {
-        let errors = vec![FieldError::new("/k", "0 is out of range"), FieldError::new("/index", "is missing")];
+        let errors =
+            vec![FieldError::new("/k", "0 is out of range"), FieldError::new("/index", "is missing")];
         assert_eq!(ApiError::invalid(errors).to_string(), "/k: 0 is out of range (and 1 more)");
     }
 }

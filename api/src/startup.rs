@@ -189,7 +189,9 @@ async fn ensure_admin(db: &PgPool, secret: &Secret) -> Result<(), DbError> {
         return Ok(());
     }
     if secret.chars().count() < GOOD_ADMIN_KEY {
-        tracing::warn!("the admin key is short and may be guessed; {GOOD_ADMIN_KEY} characters or more are better");
+        tracing::warn!(
+            "the admin key is short and may be guessed; {GOOD_ADMIN_KEY} characters or more are better"
+        );
     }
     let id = Uuid::now_v7();
     let store = async |name: String| {

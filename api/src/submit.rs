@@ -33,7 +33,8 @@ pub async fn submit<P: Payload, R>(
     submission: Submission,
     pictures: Vec<(f32, Vec<u8>)>,
 ) -> Result<HttpResponse, ApiError> {
-    submit_after(state, caller, request, payload, submission, pictures, async |_: &mut PgConnection| Ok(())).await
+    submit_after(state, caller, request, payload, submission, pictures, async |_: &mut PgConnection| Ok(()))
+        .await
 }
 
 /// Submits a job as [`submit`] does, once `prepare` has done its part in the same transaction.

@@ -1,5 +1,7 @@
 //! `lookalike up` as a user runs it: the real program, its private PostgreSQL, real signals.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails like the test itself")]
+
 mod running;
 
 use std::fs;

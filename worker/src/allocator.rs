@@ -11,7 +11,9 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// jemalloc reads its settings from the C string that this symbol points to (jemalloc(3), TUNING).
 #[expect(unsafe_code, reason = "jemalloc looks for its settings under this very name")]
 #[unsafe(export_name = "malloc_conf")]
-static SETTINGS: Settings = Settings(c"oversize_threshold:0,dirty_decay_ms:60000,muzzy_decay_ms:60000,background_thread:true".as_ptr());
+static SETTINGS: Settings = Settings(
+    c"oversize_threshold:0,dirty_decay_ms:60000,muzzy_decay_ms:60000,background_thread:true".as_ptr(),
+);
 
 #[repr(transparent)]
 struct Settings(*const std::ffi::c_char);

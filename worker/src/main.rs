@@ -35,7 +35,8 @@ fn main() -> anyhow::Result<()> {
         storage: environment.storage(),
     };
     let settings = environment.finish(settings)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(async {
         match command {
             Command::Run => {

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use lookalike_shared::db::models::{Model, get_model, get_model_by_id};
 use lookalike_shared::db::PgPool;
+use lookalike_shared::db::models::{Model, get_model, get_model_by_id};
 use lookalike_shared::domain::backbone::{self, Backbone};
 use lookalike_shared::domain::name::ModelRef;
 use lookalike_shared::storage::Storage;
@@ -99,7 +99,8 @@ impl ModelStore {
         let limit = u64::try_from(row.weights_bytes).unwrap_or_default();
         let weights = self.storage.artifacts().get(&row.weights_key, limit).await?;
         if Sha256::digest(&weights).as_slice() != row.weights_sha256 {
-            let detail = format!("the weights of model {} are damaged: their checksum differs", row.reference());
+            let detail =
+                format!("the weights of model {} are damaged: their checksum differs", row.reference());
             return Err(JobError::permanent("weights_damaged", detail));
         }
         let spec = ModelSpec {

@@ -11,9 +11,11 @@ impl From<DbError> for ApiError {
         match error {
             DbError::NotFound { what, id } => Self::not_found(what, id),
             DbError::Conflict(detail) => Self::conflict(detail),
-            DbError::Unavailable(_) => {
-                Self::hidden(Code::DatabaseUnavailable, "the database is not available; try again soon", error)
-            }
+            DbError::Unavailable(_) => Self::hidden(
+                Code::DatabaseUnavailable,
+                "the database is not available; try again soon",
+                error,
+            ),
             DbError::Other(_) | DbError::Unknown(_) | DbError::Queue(_) => {
                 Self::hidden(Code::Internal, "the database refused a statement", error)
             }
@@ -38,9 +40,11 @@ impl From<StorageError> for ApiError {
             StorageError::Store { .. } => {
                 Self::hidden(Code::StorageUnavailable, "the storage does not answer; try again soon", error)
             }
-            StorageError::Database(_) => {
-                Self::hidden(Code::DatabaseUnavailable, "the database is not available; try again soon", error)
-            }
+            StorageError::Database(_) => Self::hidden(
+                Code::DatabaseUnavailable,
+                "the database is not available; try again soon",
+                error,
+            ),
             StorageError::Open { .. } => Self::hidden(Code::Internal, "a storage cannot be opened", error),
         }
     }

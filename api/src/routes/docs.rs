@@ -48,7 +48,11 @@ async fn openapi(request: HttpRequest, document: web::Data<Document>) -> HttpRes
     let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response.insert_header((header::ETAG, document.tag.as_str()));
     response.insert_header((header::CACHE_CONTROL, "no-cache"));
-    if known { response.finish() } else { response.content_type("application/json").body(document.json.clone()) }
+    if known {
+        response.finish()
+    } else {
+        response.content_type("application/json").body(document.json.clone())
+    }
 }
 
 /// Leads to the pages that show this document.
@@ -72,7 +76,8 @@ async fn docs_file(
     document: web::Data<Document>,
 ) -> Result<HttpResponse, ApiError> {
     let found = utoipa_swagger_ui::serve(&file, document.pages.clone());
-    let found = found.map_err(|error| ApiError::hidden(Code::Internal, "the page cannot be made", error.to_string()))?;
+    let found = found
+        .map_err(|error| ApiError::hidden(Code::Internal, "the page cannot be made", error.to_string()))?;
     let found = found.ok_or_else(|| unknown_route(request.path()))?;
     let mut response = HttpResponse::Ok();
     if found.gzpipped {

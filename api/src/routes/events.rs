@@ -201,7 +201,9 @@ impl Follower {
         loop {
             match self.replay().await {
                 Ok(batch) => return Some(batch),
-                Err(error) => tracing::debug!(cause = ?error.cause(), "a stream cannot read events; trying again"),
+                Err(error) => {
+                    tracing::debug!(cause = ?error.cause(), "a stream cannot read events; trying again")
+                }
             }
             let stop = self.state.stop.clone();
             stop.run_until_cancelled(tokio::time::sleep(RETRY)).await?;
@@ -234,7 +236,9 @@ impl Follower {
                     match self.job {
                         None => return Next::Send(change.frame.clone()),
                         Some(job) if job.0 != change.event.job_id => {}
-                        Some(_) if event::is_final(&change.event) => return Next::SendLast(change.frame.clone()),
+                        Some(_) if event::is_final(&change.event) => {
+                            return Next::SendLast(change.frame.clone());
+                        }
                         Some(_) => return Next::Send(change.frame.clone()),
                     }
                 }

@@ -93,7 +93,8 @@ async fn make_index(
     let hash = idempotency::request_hash(&request, &[json!(wanted).to_string().as_bytes()]);
     let work = async |tx: &mut PgConnection| {
         let model = models::find_model(&mut *tx, &wanted.model).await?;
-        let no_model = || ApiError::invalid_field("/model", format!("there is no model \"{}\"", wanted.model));
+        let no_model =
+            || ApiError::invalid_field("/model", format!("there is no model \"{}\"", wanted.model));
         let model = model.ok_or_else(no_model)?;
         create_index(&mut *tx, &wanted.name, &model).await?;
         let index = indexes::get_index(&mut *tx, &wanted.name).await?;

@@ -44,9 +44,14 @@ struct SessionRequest {
     responses((status = 200, description = "The session's caller", body = Me))
 )]
 #[post("/v1/session")]
-async fn create_session(state: web::Data<State>, body: Json<SessionRequest>) -> Result<HttpResponse, ApiError> {
+async fn create_session(
+    state: web::Data<State>,
+    body: Json<SessionRequest>,
+) -> Result<HttpResponse, ApiError> {
     let key = auth::find_key(&state, body.0.key.trim()).await?;
-    let key = key.ok_or_else(|| ApiError::new(Code::Unauthorized, "this key does not work: unknown, expired or revoked"))?;
+    let key = key.ok_or_else(|| {
+        ApiError::new(Code::Unauthorized, "this key does not work: unknown, expired or revoked")
+    })?;
     let secret = auth::new_secret("lks_");
     let now = Utc::now();
     let end = now + Duration::days(SESSION_DAYS);

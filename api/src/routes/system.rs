@@ -72,8 +72,12 @@ async fn check_database(state: &State) -> Vec<Check> {
         ];
     }
     let migrated = matches!(timeout(CHECK_TIME, db::is_migrated(&state.db)).await, Ok(Ok(true)));
-    let detail = (!migrated).then(|| "the schema is older than this program: run `lookalike migrate`".to_owned());
-    vec![Check { name: "database", ok: true, detail: None }, Check { name: "migrations", ok: migrated, detail }]
+    let detail =
+        (!migrated).then(|| "the schema is older than this program: run `lookalike migrate`".to_owned());
+    vec![
+        Check { name: "database", ok: true, detail: None },
+        Check { name: "migrations", ok: migrated, detail },
+    ]
 }
 
 async fn check_storage(state: &State) -> Check {

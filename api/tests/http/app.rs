@@ -143,7 +143,8 @@ impl Answer {
         let response = request.timeout(LONG).send().await.expect("an answer");
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.expect("a whole body");
-        let body = serde_json::from_str(&text).unwrap_or(if text.is_empty() { Value::Null } else { text.into() });
+        let body =
+            serde_json::from_str(&text).unwrap_or(if text.is_empty() { Value::Null } else { text.into() });
         Self { status, body, headers }
     }
 

@@ -101,7 +101,9 @@ async fn a_key_that_expired_is_refused() {
         expires_at: Some(chrono::Utc::now() - chrono::Duration::seconds(1)),
     };
     keys::insert_key(app.db(), &key).await.unwrap();
-    Answer::of(app.anonymous(Method::GET, "/v1/me").bearer_auth("expired")).await.assert_problem(401, "unauthorized");
+    Answer::of(app.anonymous(Method::GET, "/v1/me").bearer_auth("expired"))
+        .await
+        .assert_problem(401, "unauthorized");
 }
 
 #[tokio::test]

@@ -49,7 +49,8 @@ impl Stream {
                 let block = std::mem::replace(&mut self.text, rest);
                 return Some(block.trim_end().to_owned());
             }
-            let chunk = tokio::time::timeout(LONG, self.bytes.next()).await.expect("the stream goes on or ends")?;
+            let chunk =
+                tokio::time::timeout(LONG, self.bytes.next()).await.expect("the stream goes on or ends")?;
             self.text.push_str(std::str::from_utf8(&chunk.expect("an unbroken stream")).expect("text"));
         }
     }
@@ -58,7 +59,8 @@ impl Stream {
     async fn next(&mut self) -> Option<Frame> {
         loop {
             let block = self.block().await?;
-            let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
+            let field =
+                |name: &str| block.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
             if let (Some(id), Some(r#type), Some(data)) = (field("id: "), field("event: "), field("data: ")) {
                 let data = serde_json::from_str(&data).expect("JSON");
                 return Some(Frame { id: id.parse().expect("a number"), r#type, data });
@@ -96,7 +98,10 @@ async fn a_jobs_stream_tells_what_was_and_what_comes_and_ends_with_the_job() {
     let fence = start(app.db(), id, a_worker(app.db()).await).await.fence;
     let started = stream.next().await.unwrap();
     let fields: Vec<_> = started.data.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(fields, ["at", "attempt", "data", "error", "id", "job_id", "kind", "progress", "queue", "state"]);
+    assert_eq!(
+        fields,
+        ["at", "attempt", "data", "error", "id", "job_id", "kind", "progress", "queue", "state"]
+    );
     assert_eq!((started.r#type.as_str(), &started.data["id"]), ("started", &json!(started.id)));
     assert_eq!((&started.data["state"], &started.data["attempt"]), (&json!("running"), &json!(1)));
     finish(&app, id, fence).await;

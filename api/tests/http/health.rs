@@ -13,7 +13,8 @@ async fn a_whole_service_is_alive_and_ready_without_a_key() {
     assert_eq!((live.status.as_u16(), &live.body["status"]), (200, &json!("ok")));
     let ready = Answer::of(app.anonymous(Method::GET, "/readyz")).await;
     assert_eq!(ready.status, 200, "{ready:?}");
-    let checks: Vec<_> = ready.body["checks"].as_array().unwrap().iter().map(|check| (&check["name"], &check["ok"])).collect();
+    let checks: Vec<_> =
+        ready.body["checks"].as_array().unwrap().iter().map(|check| (&check["name"], &check["ok"])).collect();
     let expected = ["database", "migrations", "storage"].map(|name| (json!(name), json!(true)));
     assert_eq!(checks, expected.iter().map(|(name, ok)| (name, ok)).collect::<Vec<_>>());
 }

@@ -57,7 +57,8 @@ async fn keys_belong_to_their_callers() {
     let app = TestApp::start().await;
     let other = app.key(Scope::Submit).await;
     submit(&app, "k", json!({})).await;
-    let request = app.anonymous(Method::POST, "/v1/jobs/noop").bearer_auth(other).header("idempotency-key", "k");
+    let request =
+        app.anonymous(Method::POST, "/v1/jobs/noop").bearer_auth(other).header("idempotency-key", "k");
     let answer = Answer::of(request.json(&json!({}))).await;
     assert_eq!((answer.status.as_u16(), answer.header("idempotent-replayed")), (202, ""));
     assert_eq!(count(&app).await, 2);

@@ -12,9 +12,26 @@ use crate::app::{Answer, TestApp};
 
 /// Every field of a job, in the order of the alphabet.
 const FIELDS: [&str; 20] = [
-    "attempt", "created_at", "created_by", "error", "finished_at", "id", "kind", "labels", "max_attempts",
-    "next_attempt_at", "params", "priority", "progress", "queue", "result", "scheduled_at", "started_at", "state",
-    "state_reason", "worker",
+    "attempt",
+    "created_at",
+    "created_by",
+    "error",
+    "finished_at",
+    "id",
+    "kind",
+    "labels",
+    "max_attempts",
+    "next_attempt_at",
+    "params",
+    "priority",
+    "progress",
+    "queue",
+    "result",
+    "scheduled_at",
+    "started_at",
+    "state",
+    "state_reason",
+    "worker",
 ];
 
 async fn state_of(app: &TestApp, id: JobId) -> Value {
@@ -46,17 +63,29 @@ async fn a_job_shows_every_field_at_every_step() {
     assert_eq!(fields, FIELDS);
     assert_eq!(submitted.header("location"), format!("/v1/jobs/{}", submitted.body["id"].as_str().unwrap()));
     assert_eq!(submitted.body["created_by"], "admin");
-    assert_eq!((&submitted.body["state"], &submitted.body["labels"]), (&json!("queued"), &json!({"team": "x"})));
+    assert_eq!(
+        (&submitted.body["state"], &submitted.body["labels"]),
+        (&json!("queued"), &json!({"team": "x"}))
+    );
 
     let id = JobId(submitted.body["id"].as_str().unwrap().parse().unwrap());
     let worker = a_worker(app.db()).await;
     let attempt = start(app.db(), id, worker).await;
-    let progress = Progress { phase: "working".to_owned(), done: 1, total: Some(2), unit: "steps".to_owned(), ..Default::default() };
+    let progress = Progress {
+        phase: "working".to_owned(),
+        done: 1,
+        total: Some(2),
+        unit: "steps".to_owned(),
+        ..Default::default()
+    };
     queue::mark_progress(app.db(), id, attempt.fence, &progress, None).await.unwrap();
     let running = app.get(&format!("/v1/jobs/{id}")).await.body;
     assert_eq!((&running["state"], &running["attempt"]), (&json!("running"), &json!(1)));
     assert_eq!(running["worker"], worker.to_string());
-    assert_eq!(running["progress"], json!({"phase": "working", "done": 1, "total": 2, "unit": "steps", "failed": 0, "rate": null, "eta_seconds": null}));
+    assert_eq!(
+        running["progress"],
+        json!({"phase": "working", "done": 1, "total": 2, "unit": "steps", "failed": 0, "rate": null, "eta_seconds": null})
+    );
 
     end(&app, id, attempt.fence, Ending::Failed(JobFailure::new("broken", "it broke"))).await;
     let failed = app.get(&format!("/v1/jobs/{id}")).await.body;
@@ -128,15 +157,20 @@ async fn a_bulk_request_answers_for_each_job() {
     let answer = app.post("/v1/jobs/bulk", body).await;
     assert_eq!((answer.status.as_u16(), &answer.body["affected"]), (200, &json!(1)), "{answer:?}");
     let items = answer.body["items"].as_array().unwrap();
-    let told: Vec<_> = items.iter().map(|item| (item["ok"].clone(), item["problem"]["code"].clone())).collect();
-    assert_eq!(told, [(json!(true), Value::Null), (json!(false), json!("conflict")), (json!(false), json!("not_found"))]);
+    let told: Vec<_> =
+        items.iter().map(|item| (item["ok"].clone(), item["problem"]["code"].clone())).collect();
+    assert_eq!(
+        told,
+        [(json!(true), Value::Null), (json!(false), json!("conflict")), (json!(false), json!("not_found"))]
+    );
     assert_eq!(state_of(&app, waiting).await, "cancelled");
 }
 
 #[tokio::test]
 async fn a_bulk_filter_takes_what_the_action_can_change_and_a_dry_run_changes_nothing() {
     let app = TestApp::start().await;
-    let (a, b) = (enqueue_one(app.db(), &a_job()).await, enqueue_one(app.db(), &a_job_of(JobKind::Index)).await);
+    let (a, b) =
+        (enqueue_one(app.db(), &a_job()).await, enqueue_one(app.db(), &a_job_of(JobKind::Index)).await);
     succeeded(&app).await;
     let dry = app.post("/v1/jobs/bulk", json!({"action": "cancel", "filter": {}, "dry_run": true})).await;
     assert_eq!((&dry.body["affected"], &dry.body["dry_run"]), (&json!(2), &json!(true)));
@@ -144,7 +178,9 @@ async fn a_bulk_filter_takes_what_the_action_can_change_and_a_dry_run_changes_no
     let wet = app.post("/v1/jobs/bulk", json!({"action": "cancel", "filter": {"kind": "noop"}})).await;
     assert_eq!(wet.body["affected"], 1);
     assert_eq!((state_of(&app, a).await, state_of(&app, b).await), (json!("cancelled"), json!("queued")));
-    let gone = app.post("/v1/jobs/bulk", json!({"action": "delete", "filter": {"state": ["cancelled", "succeeded"]}})).await;
+    let gone = app
+        .post("/v1/jobs/bulk", json!({"action": "delete", "filter": {"state": ["cancelled", "succeeded"]}}))
+        .await;
     assert_eq!(gone.body["affected"], 2);
     assert_eq!(app.get("/v1/jobs").await.body["items"].as_array().unwrap().len(), 1);
 }
@@ -172,7 +208,10 @@ async fn an_unchanged_job_is_not_sent_again() {
     assert!(tag.starts_with("W/\""), "{tag}");
     let again = || Answer::of(app.request(Method::GET, &path).header("if-none-match", &tag));
     let unchanged = again().await;
-    assert_eq!((unchanged.status.as_u16(), unchanged.header("etag"), &unchanged.body), (304, tag.as_str(), &Value::Null));
+    assert_eq!(
+        (unchanged.status.as_u16(), unchanged.header("etag"), &unchanged.body),
+        (304, tag.as_str(), &Value::Null)
+    );
     start(app.db(), id, a_worker(app.db()).await).await;
     let changed = again().await;
     assert_eq!((changed.status.as_u16(), &changed.body["state"]), (200, &json!("running")));
@@ -189,7 +228,10 @@ async fn logs_and_metrics_are_paged_in_order() {
         metrics::insert_epoch(app.db(), id, attempt.fence, number, &json!({"loss": number})).await.unwrap();
     }
     let logs = app.get(&format!("/v1/jobs/{id}/logs?limit=2")).await.body;
-    assert_eq!((&logs["items"][1]["message"], &logs["items"][1]["level"]), (&json!("line 2"), &json!("info")));
+    assert_eq!(
+        (&logs["items"][1]["message"], &logs["items"][1]["level"]),
+        (&json!("line 2"), &json!("info"))
+    );
     let cursor = logs["next_cursor"].as_str().unwrap();
     let rest = app.get(&format!("/v1/jobs/{id}/logs?limit=2&cursor={cursor}")).await.body;
     assert_eq!((&rest["items"][0]["message"], &rest["next_cursor"]), (&json!("line 3"), &Value::Null));
@@ -203,10 +245,17 @@ async fn failed_pictures_are_listed_and_exported() {
     let app = TestApp::start().await;
     let job: NewJob = a_job_of(JobKind::Index);
     let id = enqueue_one(app.db(), &job).await;
-    let item = |uri: &str| NewItem { uri: uri.to_owned(), code: "corrupt".to_owned(), detail: "ends early, \"cut\"".to_owned() };
+    let item = |uri: &str| NewItem {
+        uri: uri.to_owned(),
+        code: "corrupt".to_owned(),
+        detail: "ends early, \"cut\"".to_owned(),
+    };
     items::insert_items(app.db(), id, &[item("photos/b.jpg"), item("photos/a.jpg")]).await.unwrap();
     let listed = app.get(&format!("/v1/jobs/{id}/items?status=failed&limit=1")).await.body;
-    assert_eq!((&listed["items"][0]["uri"], &listed["items"][0]["code"]), (&json!("photos/a.jpg"), &json!("corrupt")));
+    assert_eq!(
+        (&listed["items"][0]["uri"], &listed["items"][0]["code"]),
+        (&json!("photos/a.jpg"), &json!("corrupt"))
+    );
     assert!(listed["next_cursor"].is_string());
     let request = app.request(Method::GET, &format!("/v1/jobs/{id}/items")).header("accept", "text/csv");
     let file = Answer::of(request).await;

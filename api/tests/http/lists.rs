@@ -46,7 +46,8 @@ async fn filters_narrow_and_combine() {
     let train = train.to_string();
     let all = [&labelled, &train, &index];
     let found = async |query: &str| {
-        let found: BTreeSet<String> = ids(&app.get(&format!("/v1/jobs?{query}")).await.body).into_iter().collect();
+        let found: BTreeSet<String> =
+            ids(&app.get(&format!("/v1/jobs?{query}")).await.body).into_iter().collect();
         all.map(|id| found.contains(id))
     };
     assert_eq!(found("").await, [true, true, true]);
@@ -68,7 +69,10 @@ async fn counts_name_every_state_and_kind() {
     enqueue_all(app.db(), &[a_job(), a_job(), a_job_of(JobKind::Train)]).await;
     let counts = app.get("/v1/jobs/counts").await.body;
     assert_eq!(counts["by_state"]["queued"], 3);
-    assert_eq!((counts["by_state"].as_object().unwrap().len(), &counts["by_state"]["failed"]), (8, &json!(0)));
+    assert_eq!(
+        (counts["by_state"].as_object().unwrap().len(), &counts["by_state"]["failed"]),
+        (8, &json!(0))
+    );
     assert_eq!((&counts["by_kind"]["noop"], &counts["by_kind"]["train"]), (&json!(2), &json!(1)));
 }
 
@@ -77,7 +81,8 @@ async fn queues_are_listed_paused_and_resumed() {
     let app = TestApp::start().await;
     enqueue_all(app.db(), &[a_job(), a_job()]).await;
     let queues = app.get("/v1/queues").await.body;
-    let names: Vec<_> = queues["items"].as_array().unwrap().iter().map(|queue| queue["name"].as_str().unwrap()).collect();
+    let names: Vec<_> =
+        queues["items"].as_array().unwrap().iter().map(|queue| queue["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["search", "index", "train", "maintenance"]);
     let queue = &queues["items"][3];
     assert_eq!((&queue["depth"], &queue["paused"], &queue["running"]), (&json!(2), &json!(false), &json!(0)));
@@ -121,7 +126,10 @@ async fn queue_samples_are_paged_even_within_one_moment() {
     lookalike_shared::db::queues::insert_samples(app.db(), now).await.unwrap();
     let (mut seen, mut cursor) = (Vec::new(), String::new());
     loop {
-        let page = app.get(&format!("/v1/queues/samples?limit=1&since=2020-01-01T00:00:00Z&cursor={cursor}")).await.body;
+        let page = app
+            .get(&format!("/v1/queues/samples?limit=1&since=2020-01-01T00:00:00Z&cursor={cursor}"))
+            .await
+            .body;
         seen.push(page["items"][0]["queue"].as_str().unwrap().to_owned());
         match page["next_cursor"].as_str() {
             Some(next) if seen.len() < 4 => cursor = next.to_owned(),

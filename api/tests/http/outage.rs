@@ -86,8 +86,12 @@ async fn requests_are_told_to_come_back_and_are_served_when_the_database_is_back
     let ready = Answer::of(app.anonymous(Method::GET, "/readyz")).await;
     assert_eq!((ready.status.as_u16(), &ready.body["checks"][0]["ok"]), (503, &json!(false)));
     door.open.send_replace(true);
-    wait_until("requests are served", LONG, || async { (app.get("/v1/jobs").await.status == 200).then_some(()) }).await;
-    wait_until("it is ready", LONG, || async { (app.get("/readyz").await.status == 200).then_some(()) }).await;
+    wait_until("requests are served", LONG, || async {
+        (app.get("/v1/jobs").await.status == 200).then_some(())
+    })
+    .await;
+    wait_until("it is ready", LONG, || async { (app.get("/readyz").await.status == 200).then_some(()) })
+        .await;
 }
 
 #[tokio::test]

@@ -66,8 +66,14 @@ async fn every_operation_is_described_tagged_and_may_be_refused() {
     for (route, operation) in operations(&document) {
         assert!(operation["summary"].as_str().is_some_and(|text| text.len() > 5), "{route} has no summary");
         assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{route}");
-        assert!(operation["responses"]["default"]["content"]["application/problem+json"].is_object(), "{route}");
-        assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{route}: its operationId is taken");
+        assert!(
+            operation["responses"]["default"]["content"]["application/problem+json"].is_object(),
+            "{route}"
+        );
+        assert!(
+            ids.insert(operation["operationId"].as_str().unwrap().to_owned()),
+            "{route}: its operationId is taken"
+        );
     }
 }
 

@@ -26,7 +26,8 @@ async fn entries_are_listed_in_pages_and_by_class() {
     let ids = filled(&app, &["photos/a.jpg", "photos/b.jpg", "photos/c.jpg"]).await;
     let first = app.get("/v1/indexes/gallery/entries?limit=2").await.expect(StatusCode::OK);
     assert_eq!(first["items"].as_array().unwrap().len(), 2);
-    let next = format!("/v1/indexes/gallery/entries?limit=2&cursor={}", first["next_cursor"].as_str().unwrap());
+    let next =
+        format!("/v1/indexes/gallery/entries?limit=2&cursor={}", first["next_cursor"].as_str().unwrap());
     let second = app.get(&next).await.expect(StatusCode::OK);
     assert_eq!((&second["items"][0]["uri"], &second["next_cursor"]), (&json!("photos/c.jpg"), &json!(null)));
     let teapots = app.get("/v1/indexes/gallery/entries?class=teapot").await.expect(StatusCode::OK);

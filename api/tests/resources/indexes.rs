@@ -36,7 +36,10 @@ async fn a_new_index_is_empty_and_has_a_partition_per_class() {
     assert_eq!(index["generations"][0]["state"], "active");
     let listed = app.get("/v1/indexes").await.expect(StatusCode::OK);
     let listed = &listed["items"][0];
-    assert_eq!((&listed["name"], &listed["partitions_count"], &listed["building"]), (&json!("gallery"), &json!(2), &Value::Null));
+    assert_eq!(
+        (&listed["name"], &listed["partitions_count"], &listed["building"]),
+        (&json!("gallery"), &json!(2), &Value::Null)
+    );
 }
 
 #[tokio::test]
@@ -83,7 +86,8 @@ async fn a_rollback_swaps_the_newest_retired_generation_in() {
     assert_eq!(app.get("/v1/indexes/gallery").await.json()["generation"], second);
     let back = app.post("/v1/indexes/gallery/rollback", json!({})).await.expect(StatusCode::OK);
     assert_eq!(back["generation"], first);
-    let states: Vec<_> = back["generations"].as_array().unwrap().iter().map(|g| (&g["id"], &g["state"])).collect();
+    let states: Vec<_> =
+        back["generations"].as_array().unwrap().iter().map(|g| (&g["id"], &g["state"])).collect();
     assert_eq!(json!(states), json!([[second, "retired"], [first, "active"]]));
 }
 

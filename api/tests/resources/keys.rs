@@ -6,7 +6,8 @@ use crate::support::{Send, TestApp};
 #[tokio::test]
 async fn a_secret_is_told_once_and_works_until_it_is_revoked() {
     let app = TestApp::start().await;
-    let made = app.post("/v1/keys", json!({"name": "nightly", "scope": "read"})).await.expect(StatusCode::CREATED);
+    let made =
+        app.post("/v1/keys", json!({"name": "nightly", "scope": "read"})).await.expect(StatusCode::CREATED);
     let secret = made["key"].as_str().unwrap();
     assert!(secret.starts_with(made["hint"].as_str().unwrap()), "{made}");
     assert_eq!(app.request_as(secret, Method::GET, "/v1/models").reply().await.status, StatusCode::OK);
@@ -14,7 +15,8 @@ async fn a_secret_is_told_once_and_works_until_it_is_revoked() {
     let listed = app.get("/v1/keys").await;
     assert!(!String::from_utf8_lossy(&listed.bytes).contains(secret));
     let listed = listed.expect(StatusCode::OK);
-    let names: Vec<&str> = listed["items"].as_array().unwrap().iter().map(|k| k["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        listed["items"].as_array().unwrap().iter().map(|k| k["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["nightly", "admin"]);
 
     let path = format!("/v1/keys/{}", made["id"].as_str().unwrap());
@@ -28,7 +30,8 @@ async fn a_secret_is_told_once_and_works_until_it_is_revoked() {
 #[tokio::test]
 async fn only_admins_see_and_make_keys() {
     let app = TestApp::start().await;
-    let made = app.post("/v1/keys", json!({"name": "weak", "scope": "submit"})).await.expect(StatusCode::CREATED);
+    let made =
+        app.post("/v1/keys", json!({"name": "weak", "scope": "submit"})).await.expect(StatusCode::CREATED);
     let refused = app.request_as(made["key"].as_str().unwrap(), Method::GET, "/v1/keys").reply().await;
     refused.refusal(StatusCode::FORBIDDEN, "forbidden");
     assert!(refused.json()["detail"].as_str().unwrap().contains("manage, admin"), "{}", refused.json());
@@ -42,7 +45,10 @@ async fn a_key_that_breaks_rules_is_refused_by_name() {
         (json!({"name": "a", "scope": "root"}), "/scope: unknown variant `root`"),
         (json!({"name": "a"}), "/scope: missing field `scope`"),
         (json!({"name": "a", "scope": "read", "color": 1}), "/color: unknown field `color`"),
-        (json!({"name": "a", "scope": "read", "expires_at": "2020-01-01T00:00:00Z"}), "/expires_at: the time has passed"),
+        (
+            json!({"name": "a", "scope": "read", "expires_at": "2020-01-01T00:00:00Z"}),
+            "/expires_at: the time has passed",
+        ),
     ] {
         let told = app.post("/v1/keys", body).await.broken_rule();
         assert!(told.starts_with(rule), "{told}");

@@ -18,12 +18,17 @@ fn stored_weights(app: &TestApp) -> Vec<std::path::PathBuf> {
 async fn an_imported_model_is_listed_described_and_downloaded() {
     let app = TestApp::start().await;
     let weights = squeezenet(3);
-    let form = import_form("scenes", weights.clone()).text("classes", "bowl\nteapot\nÜhr\n").text("image_size", "96");
+    let form = import_form("scenes", weights.clone())
+        .text("classes", "bowl\nteapot\nÜhr\n")
+        .text("image_size", "96");
     let made = app.post_form("/v1/models/import", form).await;
     assert_eq!(made.header("location"), "/v1/models/scenes/1");
     let made = made.expect(StatusCode::CREATED);
     assert_eq!(made["classes"], json!(["bowl", "teapot", "Ühr"]));
-    assert_eq!((&made["origin"], &made["image_size"], &made["embedding_dim"]), (&json!("imported"), &json!(96), &json!(512)));
+    assert_eq!(
+        (&made["origin"], &made["image_size"], &made["embedding_dim"]),
+        (&json!("imported"), &json!(96), &json!(512))
+    );
     assert_eq!((&made["card"]["imported_by"], &made["is_default"]), (&json!("admin"), &json!(true)));
 
     let listed = app.get("/v1/models").await.expect(StatusCode::OK);
@@ -62,7 +67,10 @@ async fn a_trained_model_shows_what_was_measured() {
     };
     models::insert_model(&app.db.pool, &model).await.unwrap();
     let card = app.get("/v1/models/scenes/1").await.expect(StatusCode::OK);
-    assert_eq!((&card["validation_accuracy"], &card["precision_at"]), (&json!(0.75), &metrics["precision_at"]));
+    assert_eq!(
+        (&card["validation_accuracy"], &card["precision_at"]),
+        (&json!(0.75), &metrics["precision_at"])
+    );
     let confusion = app.get("/v1/models/scenes/default/confusion").await.expect(StatusCode::OK);
     assert_eq!(confusion, json!({"classes": ["bowl", "teapot"], "matrix": [[3, 1], [0, 4]]}));
     app.get("/v1/models/scenes/1/weights").await.refusal(StatusCode::NOT_FOUND, "not_found");
@@ -138,7 +146,10 @@ async fn class_names_must_match_the_head() {
     let made = app.post_form("/v1/models/import", form).await.expect(StatusCode::CREATED);
     assert_eq!(made["classes"], json!(["a", "b", "c"]));
     let made = app.post_form("/v1/models/import", import_form("scenes", squeezenet(3))).await;
-    assert_eq!(made.expect(StatusCode::CREATED)["classes"], json!(["class_0000", "class_0001", "class_0002"]));
+    assert_eq!(
+        made.expect(StatusCode::CREATED)["classes"],
+        json!(["class_0000", "class_0001", "class_0002"])
+    );
 }
 
 #[tokio::test]
@@ -182,13 +193,16 @@ async fn the_default_is_the_newest_until_one_is_pinned() {
     app.import("scenes", &["a", "b"]).await;
     app.import("scenes", &["a", "b"]).await;
     assert_eq!(app.get("/v1/models/scenes/default").await.json()["version"], 2);
-    let pinned = app.request(Method::PUT, "/v1/models/scenes/default").json(&json!({"version": 1})).reply().await;
+    let pinned =
+        app.request(Method::PUT, "/v1/models/scenes/default").json(&json!({"version": 1})).reply().await;
     assert_eq!(pinned.expect(StatusCode::OK)["version"], 1);
     assert_eq!(app.get("/v1/models/scenes/default").await.json()["version"], 1);
     assert_eq!(app.get("/v1/models").await.json()["items"][0]["default_version"], 1);
-    let refused = app.request(Method::PUT, "/v1/models/scenes/default").json(&json!({"version": 9})).reply().await;
+    let refused =
+        app.request(Method::PUT, "/v1/models/scenes/default").json(&json!({"version": 9})).reply().await;
     assert_eq!(refused.broken_rule(), "/version: model \"scenes\" has no version 9");
-    let refused = app.request(Method::PUT, "/v1/models/none/default").json(&json!({"version": 1})).reply().await;
+    let refused =
+        app.request(Method::PUT, "/v1/models/none/default").json(&json!({"version": 1})).reply().await;
     refused.refusal(StatusCode::NOT_FOUND, "not_found");
 }
 

@@ -93,7 +93,9 @@ async fn finish_the_other(app: &TestApp, known: JobId) {
 async fn a_picture_travels_in_base64_too() {
     let (app, _) = with_gallery(Limits::default()).await;
     let text = BASE64_STANDARD.encode(png(4, 4));
-    for text in [text.clone(), format!("data:image/png;base64,{text}"), format!("{}\n{}", &text[..8], &text[8..])] {
+    for text in
+        [text.clone(), format!("data:image/png;base64,{text}"), format!("{}\n{}", &text[..8], &text[8..])]
+    {
         let job = search(&app, json!({"image_base64": text})).await.expect(StatusCode::ACCEPTED);
         assert_eq!((&job["params"]["k"], &job["params"]["query"]), (&json!(20), &json!({"by": "picture"})));
         assert_eq!(stored(&app, &job).await, [(1.0, png(4, 4))]);
@@ -111,8 +113,16 @@ async fn several_pictures_have_weights() {
     let query = json!({"by": "examples", "examples": [{"weight": 1.0}, {"weight": -0.5}]});
     assert_eq!(job["params"]["query"], query);
 
-    let form = || Form::new().text("index", "gallery").part("image", picture(&png(1, 1))).part("image", picture(&png(2, 2)));
-    let job = app.post_form("/v1/jobs/search", form().text("weights", "[1, -0.5]")).await.expect(StatusCode::ACCEPTED);
+    let form = || {
+        Form::new()
+            .text("index", "gallery")
+            .part("image", picture(&png(1, 1)))
+            .part("image", picture(&png(2, 2)))
+    };
+    let job = app
+        .post_form("/v1/jobs/search", form().text("weights", "[1, -0.5]"))
+        .await
+        .expect(StatusCode::ACCEPTED);
     assert_eq!((stored(&app, &job).await, &job["params"]["query"]), (expected.to_vec(), &query));
     let told = app.post_form("/v1/jobs/search", form().text("weights", "[1]")).await.broken_rule();
     assert_eq!(told, "/weights: 1 weights for 2 pictures");
@@ -130,12 +140,16 @@ async fn entries_and_objects_must_exist() {
     let job = search(&app, json!({"entry_id": entry.id})).await.expect(StatusCode::ACCEPTED);
     assert_eq!(job["params"]["query"], json!({"by": "entry", "entry_id": entry.id}));
     app.photo("queries/q.png", &png(1, 1));
-    let job = search(&app, json!({"source": "photos", "key": "queries/q.png"})).await.expect(StatusCode::ACCEPTED);
+    let job =
+        search(&app, json!({"source": "photos", "key": "queries/q.png"})).await.expect(StatusCode::ACCEPTED);
     assert_eq!(job["params"]["query"], json!({"by": "object", "source": "photos", "key": "queries/q.png"}));
 
     for (body, rule) in [
         (json!({"entry_id": Uuid::nil()}), "/entry_id: index \"gallery\" has no entry"),
-        (json!({"source": "photos", "key": "none.png"}), "/key: source \"photos\" has no object \"none.png\""),
+        (
+            json!({"source": "photos", "key": "none.png"}),
+            "/key: source \"photos\" has no object \"none.png\"",
+        ),
         (json!({"source": "none", "key": "a.png"}), "/source: there is no source \"none\""),
         (json!({"source": "photos"}), "/key: an object is named by source and key together"),
         (json!({"key": "a.png"}), "/source: an object is named by source and key together"),
@@ -169,9 +183,17 @@ async fn what_breaks_rules_is_told_with_a_pointer() {
     let good = BASE64_STANDARD.encode(png(1, 1));
     for (field, value, rule) in [
         ("image_base64", json!("!!!"), "/image_base64: no base64: invalid symbol"),
-        ("image_base64", json!(BASE64_STANDARD.encode("<html>")), "/image_base64: no picture starts with \"<html>\""),
+        (
+            "image_base64",
+            json!(BASE64_STANDARD.encode("<html>")),
+            "/image_base64: no picture starts with \"<html>\"",
+        ),
         ("image_base64", json!(""), "/image_base64: the picture is empty"),
-        ("image_base64", json!(BASE64_STANDARD.encode(png(100_000, 100_000))), "/image_base64: the picture has 100000 x 100000 pixels"),
+        (
+            "image_base64",
+            json!(BASE64_STANDARD.encode(png(100_000, 100_000))),
+            "/image_base64: the picture has 100000 x 100000 pixels",
+        ),
         ("k", json!(0), "/k: 0 is out of range"),
         ("k", json!(1001), "/k: 1001 is out of range"),
         ("probes", json!("some"), "/probes: \"some\" is no valid probes value"),
@@ -203,14 +225,16 @@ async fn a_picture_over_the_limit_is_refused_with_the_limit() {
     let body = json!({"image_base64": BASE64_STANDARD.encode(&large)});
     let replies = [
         search(&app, body).await,
-        app.post_form("/v1/jobs/search", Form::new().text("index", "gallery").part("image", picture(&large))).await,
+        app.post_form("/v1/jobs/search", Form::new().text("index", "gallery").part("image", picture(&large)))
+            .await,
     ];
     for refused in replies {
         refused.refusal(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large");
         assert!(refused.json()["detail"].as_str().unwrap().contains("1000 bytes"), "{}", refused.json());
     }
     large.truncate(900);
-    let form = Form::new().text("index", "gallery").part("image", picture(&large)).part("image", picture(&large));
+    let form =
+        Form::new().text("index", "gallery").part("image", picture(&large)).part("image", picture(&large));
     let refused = app.post_form("/v1/jobs/search", form.part("image", picture(&large))).await;
     refused.refusal(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large");
 }
@@ -219,11 +243,16 @@ async fn a_picture_over_the_limit_is_refused_with_the_limit() {
 async fn a_body_that_cannot_be_read_is_told_apart() {
     let (app, _) = with_gallery(Limits::default()).await;
     let send = |kind: &str, body: &str| {
-        app.request(Method::POST, "/v1/jobs/search").header("content-type", kind).body(body.to_owned()).reply()
+        app.request(Method::POST, "/v1/jobs/search")
+            .header("content-type", kind)
+            .body(body.to_owned())
+            .reply()
     };
     send("application/json", "{").await.refusal(StatusCode::BAD_REQUEST, "malformed_request");
     send("text/plain", "x").await.refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type");
-    send("multipart/form-data; boundary=x", "nothing").await.refusal(StatusCode::BAD_REQUEST, "malformed_request");
+    send("multipart/form-data; boundary=x", "nothing")
+        .await
+        .refusal(StatusCode::BAD_REQUEST, "malformed_request");
     send("multipart/form-data", "--x--").await.refusal(StatusCode::BAD_REQUEST, "malformed_request");
     send("application/json", "[]").await.refusal(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request");
 }

@@ -9,12 +9,13 @@ use crate::support::{TestApp, write};
 async fn declared_sources_are_listed_with_their_place() {
     let app = TestApp::start().await;
     let listed = app.get("/v1/sources").await.expect(StatusCode::OK);
-    let told: Vec<_> =
-        listed["items"].as_array().unwrap().iter().map(|s| (&s["name"], &s["kind"], &s["writable"])).collect();
-    assert_eq!(
-        json!(told),
-        json!([["photos", "file", false], ["uploads", "file", true]])
-    );
+    let told: Vec<_> = listed["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| (&s["name"], &s["kind"], &s["writable"]))
+        .collect();
+    assert_eq!(json!(told), json!([["photos", "file", false], ["uploads", "file", true]]));
 }
 
 #[tokio::test]
@@ -36,8 +37,12 @@ async fn a_source_is_browsed_folder_by_folder_in_pages() {
     }
     assert_eq!(keys, ["zoo/", "ähre/", "a.jpg", "b \"q\".jpg"]);
     let below = app.get("/v1/sources/photos/objects?prefix=zoo/").await.expect(StatusCode::OK);
-    let told: Vec<_> =
-        below["items"].as_array().unwrap().iter().map(|o| (&o["key"], &o["is_prefix"], &o["size_bytes"])).collect();
+    let told: Vec<_> = below["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|o| (&o["key"], &o["is_prefix"], &o["size_bytes"]))
+        .collect();
     assert_eq!(json!(told), json!([["zoo/deep/", true, null], ["zoo/lion.jpg", false, 1]]));
 }
 

@@ -12,7 +12,10 @@ async fn a_training_is_enqueued_with_its_defaults() {
     let answer = app.post("/v1/jobs/train", body).await;
     let job = answer.expect(StatusCode::ACCEPTED);
     assert_eq!(answer.header("location"), format!("/v1/jobs/{}", job["id"].as_str().unwrap()));
-    assert_eq!((&job["kind"], &job["state"], &job["priority"]), (&json!("train"), &json!("queued"), &json!(5)));
+    assert_eq!(
+        (&job["kind"], &job["state"], &job["priority"]),
+        (&json!("train"), &json!("queued"), &json!(5))
+    );
     assert_eq!((&job["params"]["epochs"], &job["labels"]["team"]), (&json!(30), &json!("x")));
     assert_eq!(queue_as_text(&app.db.pool).await, "a train train queued attempt 0/2 fence 0 | Pending due");
 }
@@ -52,13 +55,16 @@ async fn every_broken_rule_of_a_training_is_told_at_once() {
 async fn an_index_is_made_with_the_job_that_fills_it() {
     let app = TestApp::start().await;
     app.import("scenes", &["a", "b"]).await;
-    let told = app.post("/v1/jobs/index", json!({"index": "gallery", "source": "photos"})).await.broken_rule();
+    let told =
+        app.post("/v1/jobs/index", json!({"index": "gallery", "source": "photos"})).await.broken_rule();
     assert_eq!(told, "/model: there is no index \"gallery\" yet: name the model to make it with");
     let body = json!({"index": "gallery", "model": "scenes", "source": "photos", "prefix": "gallery/", "mode": "sync"});
     app.post("/v1/jobs/index", body.clone()).await.expect(StatusCode::ACCEPTED);
     assert_eq!(app.get("/v1/indexes/gallery").await.expect(StatusCode::OK)["model"], "scenes@1");
     app.post("/v1/jobs/index", body).await.expect(StatusCode::ACCEPTED);
-    app.post("/v1/jobs/index", json!({"index": "gallery", "source": "uploads"})).await.expect(StatusCode::ACCEPTED);
+    app.post("/v1/jobs/index", json!({"index": "gallery", "source": "uploads"}))
+        .await
+        .expect(StatusCode::ACCEPTED);
 
     app.import("scenes", &["a", "b"]).await;
     let other = json!({"index": "gallery", "model": "scenes@2", "source": "photos"});
@@ -122,10 +128,15 @@ async fn evaluations_rebuilds_and_reports_are_enqueued() {
          b rebuild index queued attempt 0/3 fence 0 | Pending due\n\
          c validate maintenance queued attempt 0/3 fence 0 | Pending due"
     );
-    let told = app.post("/v1/jobs/rebuild", json!({"index": "gallery", "model": "other"})).await.broken_rule();
+    let told =
+        app.post("/v1/jobs/rebuild", json!({"index": "gallery", "model": "other"})).await.broken_rule();
     assert_eq!(told, "/model: there is no model \"other\"");
-    let told = app.post("/v1/jobs/evaluate", json!({"index": "gallery", "source": "none"})).await.broken_rule();
-    assert!(told.starts_with("/source: there is no source \"none\"; declared are: photos, uploads"), "{told}");
+    let told =
+        app.post("/v1/jobs/evaluate", json!({"index": "gallery", "source": "none"})).await.broken_rule();
+    assert!(
+        told.starts_with("/source: there is no source \"none\"; declared are: photos, uploads"),
+        "{told}"
+    );
     let refused = app.post("/v1/sources/none/validate", json!({})).await;
     refused.refusal(StatusCode::NOT_FOUND, "not_found");
 }
@@ -157,7 +168,8 @@ async fn a_repeated_submission_gets_the_first_job() {
 #[tokio::test]
 async fn submitting_needs_its_scope() {
     let app = TestApp::start().await;
-    let made = app.post("/v1/keys", json!({"name": "reader", "scope": "read"})).await.expect(StatusCode::CREATED);
+    let made =
+        app.post("/v1/keys", json!({"name": "reader", "scope": "read"})).await.expect(StatusCode::CREATED);
     let key = made["key"].as_str().unwrap();
     for path in ["/v1/jobs/noop", "/v1/jobs/search", "/v1/sources/photos/validate"] {
         let refused = app.request_as(key, Method::POST, path).json(&Value::Null).reply().await;

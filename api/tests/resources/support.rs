@@ -165,7 +165,9 @@ impl Reply {
         assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{problem}");
         assert!(problem["request_id"].is_string(), "{problem}");
         let errors = problem["errors"].as_array().unwrap().iter();
-        errors.map(|e| format!("{}: {}", e["pointer"].as_str().unwrap(), e["detail"].as_str().unwrap())).collect()
+        errors
+            .map(|e| format!("{}: {}", e["pointer"].as_str().unwrap(), e["detail"].as_str().unwrap()))
+            .collect()
     }
 
     /// The only broken rule of a 422.

@@ -53,7 +53,8 @@ async fn a_file_of_any_name_is_stored_replaced_and_listed() {
     let next = format!("/v1/uploads/pots?limit=1&cursor={}", first["next_cursor"].as_str().unwrap());
     let second = app.get(&next).await.expect(StatusCode::OK);
     assert_eq!((paths(&second), &second["next_cursor"]), (vec!["top.jpg"], &Value::Null));
-    let browsed = app.get("/v1/sources/uploads/objects?prefix=pots/tee%20kanne/").await.expect(StatusCode::OK);
+    let browsed =
+        app.get("/v1/sources/uploads/objects?prefix=pots/tee%20kanne/").await.expect(StatusCode::OK);
     assert_eq!(browsed["items"][0]["key"], "pots/tee kanne/\"ü\" 100% [1].jpg");
 }
 
@@ -73,7 +74,14 @@ async fn a_deleted_set_is_gone() {
 #[tokio::test]
 async fn a_path_that_leaves_its_set_is_refused() {
     let app = TestApp::start().await;
-    for path in ["%2e%2e%2fescape", "a%2f..%2f..%2fescape", "%2fetc%2fpasswd", "a%00b", "a%5c..%5c..%5cb", "x.jpg%231"] {
+    for path in [
+        "%2e%2e%2fescape",
+        "a%2f..%2f..%2fescape",
+        "%2fetc%2fpasswd",
+        "a%00b",
+        "a%5c..%5c..%5cb",
+        "x.jpg%231",
+    ] {
         let told = app.put(&format!("/v1/uploads/pots/{path}"), "x").await.broken_rule();
         assert!(told.starts_with("/path: the path "), "{path}: {told}");
     }
@@ -113,7 +121,10 @@ async fn an_archive_cannot_write_outside_its_set() {
         ("grün/ä.jpg", b"bb"),
     ]);
     let report = post_zip(&app, "pots", archive).await.expect(StatusCode::CREATED);
-    assert_eq!((&report["files"], &report["bytes"], &report["skipped_total"]), (&json!(2), &json!(3), &json!(5)));
+    assert_eq!(
+        (&report["files"], &report["bytes"], &report["skipped_total"]),
+        (&json!(2), &json!(3), &json!(5))
+    );
     let listed = app.get("/v1/uploads/pots").await.expect(StatusCode::OK);
     assert_eq!(paths(&listed), ["good/a.jpg", "grün/ä.jpg"]);
     let folder = app.artifacts();
@@ -154,7 +165,10 @@ async fn what_is_over_a_limit_is_not_stored() {
     refused.refusal(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large");
     assert!(refused.json()["detail"].as_str().unwrap().contains("1000 bytes"), "{}", refused.json());
 
-    let chunks = futures::stream::iter(vec![Ok::<_, std::io::Error>(large[..600].to_vec()), Ok(large[..600].to_vec())]);
+    let chunks = futures::stream::iter(vec![
+        Ok::<_, std::io::Error>(large[..600].to_vec()),
+        Ok(large[..600].to_vec()),
+    ]);
     let refused = app.put("/v1/uploads/pots/large.jpg", reqwest::Body::wrap_stream(chunks)).await;
     refused.refusal(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large");
 
@@ -174,7 +188,9 @@ async fn what_is_over_a_limit_is_not_stored() {
 #[tokio::test]
 async fn uploading_needs_more_than_reading() {
     let app = TestApp::start().await;
-    let made = app.post("/v1/keys", json!({"name": "reader", "scope": "read"})).await.expect(StatusCode::CREATED);
-    let refused = app.request_as(made["key"].as_str().unwrap(), Method::PUT, "/v1/uploads/pots/a.jpg").body("x");
+    let made =
+        app.post("/v1/keys", json!({"name": "reader", "scope": "read"})).await.expect(StatusCode::CREATED);
+    let refused =
+        app.request_as(made["key"].as_str().unwrap(), Method::PUT, "/v1/uploads/pots/a.jpg").body("x");
     refused.reply().await.refusal(StatusCode::FORBIDDEN, "forbidden");
 }

@@ -224,9 +224,10 @@ impl Environment {
                 Err(problem) => self.problems.push(format!("LOOKALIKE_SOURCES: {problem}")),
             }
         }
-        let credentials = self.values.iter().filter(|(key, _)| {
-            ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|prefix| key.starts_with(prefix))
-        });
+        let credentials = self
+            .values
+            .iter()
+            .filter(|(key, _)| ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|prefix| key.starts_with(prefix)));
         let credentials = credentials.map(|(key, value)| (key.to_lowercase(), Secret::new(value))).collect();
         StorageConfig { artifacts_url, sources, credentials }
     }
@@ -253,10 +254,12 @@ impl Environment {
         let known = matches!(device.as_str(), "auto" | "cpu" | "cuda")
             || device.strip_prefix("cuda:").is_some_and(|number| number.parse::<u8>().is_ok());
         if !known {
-            self.problems.push(format!("LOOKALIKE_DEVICE is \"{device}\": auto, cpu, cuda or cuda:N expected"));
+            self.problems
+                .push(format!("LOOKALIKE_DEVICE is \"{device}\": auto, cpu, cuda or cuda:N expected"));
         }
         let mut queues = Vec::new();
-        for word in self.get("LOOKALIKE_QUEUES").unwrap_or_default().to_owned().split(',').map(str::trim) {
+        let names = self.get("LOOKALIKE_QUEUES").unwrap_or_default().to_owned();
+        for word in names.split(',').map(str::trim) {
             match word.parse() {
                 Ok(queue) => queues.push(queue),
                 Err(unknown) => self.problems.push(format!("LOOKALIKE_QUEUES: {unknown}")),
@@ -310,7 +313,8 @@ impl Environment {
     fn url(&mut self, name: &str, text: &str) -> Url {
         Url::parse(text).unwrap_or_else(|error| {
             if !text.is_empty() {
-                self.problems.push(format!("{name} is no URL ({error}): file:///folder or s3://bucket expected"));
+                self.problems
+                    .push(format!("{name} is no URL ({error}): file:///folder or s3://bucket expected"));
             }
             Url::parse("file:///").expect("a constant URL")
         })
@@ -332,8 +336,9 @@ impl Environment {
 /// # Errors
 /// A sentence that says what is wrong with it.
 pub fn parse_source(text: &str) -> Result<(Name, Url), String> {
-    let (name, target) =
-        text.split_once('=').ok_or_else(|| format!("\"{text}\" is no NAME=URL, e.g. photos=file:///photos"))?;
+    let (name, target) = text
+        .split_once('=')
+        .ok_or_else(|| format!("\"{text}\" is no NAME=URL, e.g. photos=file:///photos"))?;
     let name: Name = name.parse().map_err(|error| format!("{error}"))?;
     if name.as_str() == UPLOADS {
         return Err(format!("the name \"{UPLOADS}\" is taken by the built-in source"));

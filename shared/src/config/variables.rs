@@ -17,28 +17,84 @@ const fn variable(name: &'static str, default: Option<&'static str>, help: &'sta
 
 /// Every variable, in the order of the documentation.
 pub const VARIABLES: &[Variable] = &[
-    variable("LOOKALIKE_DATABASE_URL", None, "PostgreSQL 15+ with pgvector, hstore and pgcrypto. `up` starts a private one when not set."),
-    variable("LOOKALIKE_ARTIFACTS_URL", None, "Weights and uploads: file:///folder, s3://bucket/prefix, gs://... or az://... `up` uses its data folder when not set."),
-    variable("LOOKALIKE_DATA_DIR", None, "The data folder of `up`; `lookalike` in the user's folder for data when not set."),
-    variable("LOOKALIKE_POSTGRES_DIR", None, "Where `up` finds bin/postgres; what the bootstrap or the installation laid out when not set."),
-    variable("LOOKALIKE_SOURCES", None, "Sources to read pictures from, NAME=URL, separated by commas. Credentials come from AWS_*, GOOGLE_* and AZURE_* variables."),
+    variable(
+        "LOOKALIKE_DATABASE_URL",
+        None,
+        "PostgreSQL 15+ with pgvector, hstore and pgcrypto. `up` starts a private one when not set.",
+    ),
+    variable(
+        "LOOKALIKE_ARTIFACTS_URL",
+        None,
+        "Weights and uploads: file:///folder, s3://bucket/prefix, gs://... or az://... `up` uses its data folder when not set.",
+    ),
+    variable(
+        "LOOKALIKE_DATA_DIR",
+        None,
+        "The data folder of `up`; `lookalike` in the user's folder for data when not set.",
+    ),
+    variable(
+        "LOOKALIKE_POSTGRES_DIR",
+        None,
+        "Where `up` finds bin/postgres; what the bootstrap or the installation laid out when not set.",
+    ),
+    variable(
+        "LOOKALIKE_SOURCES",
+        None,
+        "Sources to read pictures from, NAME=URL, separated by commas. Credentials come from AWS_*, GOOGLE_* and AZURE_* variables.",
+    ),
     variable("LOOKALIKE_LISTEN", Some("127.0.0.1:8080"), "Address and port of the API and the dashboard."),
-    variable("LOOKALIKE_ADMIN_KEY", None, "The first key, scope admin, for `lookalike api`; `up` makes one and writes it to DATA_DIR/admin.key."),
-    variable("LOOKALIKE_SECURE_COOKIES", Some("false"), "Set to true behind TLS: session cookies then travel over HTTPS only."),
+    variable(
+        "LOOKALIKE_ADMIN_KEY",
+        None,
+        "The first key, scope admin, for `lookalike api`; `up` makes one and writes it to DATA_DIR/admin.key.",
+    ),
+    variable(
+        "LOOKALIKE_SECURE_COOKIES",
+        Some("false"),
+        "Set to true behind TLS: session cookies then travel over HTTPS only.",
+    ),
     variable("LOOKALIKE_DEVICE", Some("auto"), "The worker's device: auto, cpu, cuda or cuda:N."),
-    variable("LOOKALIKE_QUEUES", Some("train,index,search,maintenance"), "The queues a worker takes jobs from."),
-    variable("LOOKALIKE_LEASE_SECONDS", Some("10"), "A worker not heard of for this long has lost its jobs to the others."),
+    variable(
+        "LOOKALIKE_QUEUES",
+        Some("train,index,search,maintenance"),
+        "The queues a worker takes jobs from.",
+    ),
+    variable(
+        "LOOKALIKE_LEASE_SECONDS",
+        Some("10"),
+        "A worker not heard of for this long has lost its jobs to the others.",
+    ),
     variable("LOOKALIKE_GRACE_SECONDS", Some("25"), "How long a worker may take to stop gracefully."),
     variable("LOOKALIKE_EXIT_WITH_PARENT", Some("false"), "A worker stops when its standard input closes."),
     variable("LOOKALIKE_MAX_PICTURE_BYTES", Some("33554432"), "The most bytes of one picture."),
-    variable("LOOKALIKE_MAX_PICTURE_PIXELS", Some("100000000"), "The most pixels of one picture, checked before it is decoded."),
-    variable("LOOKALIKE_MAX_UPLOAD_BYTES", Some("2147483648"), "The most bytes of one upload or imported file of weights."),
+    variable(
+        "LOOKALIKE_MAX_PICTURE_PIXELS",
+        Some("100000000"),
+        "The most pixels of one picture, checked before it is decoded.",
+    ),
+    variable(
+        "LOOKALIKE_MAX_UPLOAD_BYTES",
+        Some("2147483648"),
+        "The most bytes of one upload or imported file of weights.",
+    ),
     variable("LOOKALIKE_KEEP_JOBS_HOURS", Some("720"), "How long finished jobs are kept."),
-    variable("LOOKALIKE_KEEP_SEARCHES_HOURS", Some("24"), "How long finished searches and their pictures are kept."),
+    variable(
+        "LOOKALIKE_KEEP_SEARCHES_HOURS",
+        Some("24"),
+        "How long finished searches and their pictures are kept.",
+    ),
     variable("LOOKALIKE_KEEP_EVENTS_HOURS", Some("168"), "How long events are kept for streams that resume."),
     variable("LOOKALIKE_KEEP_SAMPLES_HOURS", Some("24"), "How long samples of queues and devices are kept."),
-    variable("LOOKALIKE_URL", None, "The server that client commands talk to; that of `up`'s data folder when not set."),
-    variable("LOOKALIKE_KEY", None, "The key that client commands send; that of `up`'s data folder when not set."),
+    variable(
+        "LOOKALIKE_URL",
+        None,
+        "The server that client commands talk to; that of `up`'s data folder when not set.",
+    ),
+    variable(
+        "LOOKALIKE_KEY",
+        None,
+        "The key that client commands send; that of `up`'s data folder when not set.",
+    ),
     variable("LOOKALIKE_LOG", Some("info"), "What is logged, e.g. info,lookalike_worker=debug."),
     variable("LOOKALIKE_LOG_FORMAT", Some("text"), "text or json."),
 ];

@@ -27,7 +27,12 @@ pub struct StoredAnswer {
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn claim_key(db: impl PgExecutor<'_>, caller: Uuid, key: &str, hash: &[u8]) -> Result<bool, DbError> {
+pub async fn claim_key(
+    db: impl PgExecutor<'_>,
+    caller: Uuid,
+    key: &str,
+    hash: &[u8],
+) -> Result<bool, DbError> {
     let done = sqlx::query!(
         "insert into idempotency_keys as i (key_id, key, request_hash) values ($1, $2, $3)
          on conflict (key_id, key) do update

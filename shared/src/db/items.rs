@@ -82,7 +82,12 @@ pub async fn list_items(
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn find_failed(db: impl PgExecutor<'_>, job: JobId, uris: &[String]) -> Result<Vec<String>, DbError> {
-    let rows = sqlx::query_scalar!("select uri from job_items where job_id = $1 and uri = any($2)", job.0, uris);
+pub async fn find_failed(
+    db: impl PgExecutor<'_>,
+    job: JobId,
+    uris: &[String],
+) -> Result<Vec<String>, DbError> {
+    let rows =
+        sqlx::query_scalar!("select uri from job_items where job_id = $1 and uri = any($2)", job.0, uris);
     Ok(rows.fetch_all(db).await?)
 }

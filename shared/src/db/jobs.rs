@@ -179,8 +179,9 @@ pub async fn list_states(db: impl PgExecutor<'_>, ids: &[JobId]) -> Result<Vec<(
 /// # Errors
 /// [`DbError`].
 pub async fn count_jobs(db: impl PgExecutor<'_>) -> Result<Vec<(String, String, i64)>, DbError> {
-    let rows =
-        sqlx::query!(r#"select kind, state, count(*) as "count!" from jobs group by kind, state order by 1, 2"#);
+    let rows = sqlx::query!(
+        r#"select kind, state, count(*) as "count!" from jobs group by kind, state order by 1, 2"#
+    );
     Ok(rows.fetch_all(db).await?.into_iter().map(|row| (row.kind, row.state, row.count)).collect())
 }
 

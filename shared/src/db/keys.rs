@@ -146,7 +146,11 @@ pub async fn find_key_by_session(db: impl PgExecutor<'_>, hash: &[u8]) -> Result
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn list_keys(db: impl PgExecutor<'_>, after: Option<Uuid>, limit: i64) -> Result<Vec<Key>, DbError> {
+pub async fn list_keys(
+    db: impl PgExecutor<'_>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Key>, DbError> {
     let rows = sqlx::query_as!(
         Row,
         "select id, name, scope, hint, created_at, last_used_at, expires_at from keys

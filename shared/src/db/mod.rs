@@ -101,15 +101,16 @@ impl From<sqlx::Error> for DbError {
             }
             return Self::Other(error);
         }
-        match error {
+        let passing = matches!(
+            error,
             sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed
-            | sqlx::Error::Protocol(_) => Self::Unavailable(error),
-            error => Self::Other(error),
-        }
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed
+                | sqlx::Error::Protocol(_)
+        );
+        if passing { Self::Unavailable(error) } else { Self::Other(error) }
     }
 }
 
@@ -189,7 +190,9 @@ pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// It holds a migration that this version does not know.
-    #[error("the database holds migration {0}, made by a newer version of Lookalike; use that version or a backup")]
+    #[error(
+        "the database holds migration {0}, made by a newer version of Lookalike; use that version or a backup"
+    )]
     Newer(i64),
     /// A migration of ours failed.
     #[error("migration failed: {0}")]

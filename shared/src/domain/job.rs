@@ -75,9 +75,7 @@ impl JobState {
         match self {
             Self::Scheduled => &[Self::Queued, Self::Running, Self::Cancelled],
             Self::Queued => &[Self::Running, Self::Failed, Self::Cancelled],
-            Self::Running => {
-                &[Self::Queued, Self::Retrying, Self::Cancelling, Self::Succeeded, Self::Failed]
-            }
+            Self::Running => &[Self::Queued, Self::Retrying, Self::Cancelling, Self::Succeeded, Self::Failed],
             Self::Retrying => &[Self::Queued, Self::Running, Self::Failed, Self::Cancelled],
             Self::Cancelling => &[Self::Cancelled],
             Self::Succeeded => &[],
@@ -141,15 +139,8 @@ pub enum JobKind {
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
-        Self::Train,
-        Self::Index,
-        Self::Search,
-        Self::Evaluate,
-        Self::Rebuild,
-        Self::Validate,
-        Self::Noop,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Train, Self::Index, Self::Search, Self::Evaluate, Self::Rebuild, Self::Validate, Self::Noop];
 
     /// The queue that jobs of this kind wait in.
     pub fn queue(self) -> Queue {

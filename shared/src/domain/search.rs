@@ -132,9 +132,12 @@ mod tests {
 
     #[test]
     fn probes_read_words_and_numbers() {
-        for (json, probes) in
-            [("\"auto\"", Probes::Auto), ("\"all\"", Probes::All), ("3", Probes::Fixed(3)), ("\"3\"", Probes::Fixed(3))]
-        {
+        for (json, probes) in [
+            ("\"auto\"", Probes::Auto),
+            ("\"all\"", Probes::All),
+            ("3", Probes::Fixed(3)),
+            ("\"3\"", Probes::Fixed(3)),
+        ] {
             assert_eq!(serde_json::from_str::<Probes>(json).unwrap(), probes);
         }
         for bad in ["0", "-1", "\"some\"", "\"\"", "99999999"] {

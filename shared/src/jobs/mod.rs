@@ -25,7 +25,9 @@ pub use index::{Index, IndexMode};
 pub use noop::Noop;
 pub use rebuild::Rebuild;
 pub use search::{Filter, Query, QueryExample, Search};
-pub use train::{Augment, Dataset, EarlyStopping, Freeze, Optimizer, Precision, Schedule, Train, Validation, Fraction};
+pub use train::{
+    Augment, Dataset, EarlyStopping, Fraction, Freeze, Optimizer, Precision, Schedule, Train, Validation,
+};
 pub use validate::Validate;
 
 /// What a job of one kind is asked to do.
@@ -63,7 +65,12 @@ impl Submission {
             errors.push(FieldError::new("/labels", format!("{} labels are more than 20", self.labels.len())));
         }
         for (key, value) in &self.labels {
-            if key.is_empty() || key.len() > 63 || value.len() > 255 || key.contains('\0') || value.contains('\0') {
+            if key.is_empty()
+                || key.len() > 63
+                || value.len() > 255
+                || key.contains('\0')
+                || value.contains('\0')
+            {
                 let rule = "a label's name has 1 to 63 bytes, its value at most 255, neither a NUL";
                 errors.push(FieldError::new(format!("/labels/{}", escape_pointer(key)), rule));
             }

@@ -214,7 +214,8 @@ impl Payload for Train {
             Validation::Set(set) => check_prefix(&mut errors, "/validation/prefix", &set.prefix),
             Validation::Fraction(share) => {
                 if !(share.fraction > 0.0 && share.fraction <= 0.9) {
-                    let detail = format!("{} is out of range, above 0 and at most 0.9 expected", share.fraction);
+                    let detail =
+                        format!("{} is out of range, above 0 and at most 0.9 expected", share.fraction);
                     errors.push(FieldError::new("/validation/fraction", detail));
                 }
             }

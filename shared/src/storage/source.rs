@@ -174,7 +174,10 @@ impl Source {
     ///
     /// # Errors
     /// An invalid prefix at once; the store's failures in the stream.
-    pub fn list(&self, prefix: &str) -> Result<BoxStream<'static, Result<Object, StorageError>>, StorageError> {
+    pub fn list(
+        &self,
+        prefix: &str,
+    ) -> Result<BoxStream<'static, Result<Object, StorageError>>, StorageError> {
         let path = self.path(prefix)?;
         let this = self.clone();
         let stream = self.store.list(Some(&path)).map(move |meta| match meta {
@@ -288,9 +291,8 @@ impl Source {
     }
 
     fn object(&self, meta: ObjectMeta) -> Object {
-        let etag = meta
-            .e_tag
-            .unwrap_or_else(|| format!("{}-{}", meta.size, meta.last_modified.timestamp_micros()));
+        let etag =
+            meta.e_tag.unwrap_or_else(|| format!("{}-{}", meta.size, meta.last_modified.timestamp_micros()));
         let key = self.key_of(&meta.location);
         Object { key, size: meta.size, modified: meta.last_modified, etag }
     }
@@ -303,11 +305,10 @@ impl Source {
     }
 
     fn store_error(&self, key: &str, error: object_store::Error) -> StorageError {
-        match error {
-            object_store::Error::NotFound { .. } => {
-                StorageError::NotFound { source_name: self.name.clone(), key: key.to_owned() }
-            }
-            source => StorageError::Store { source_name: self.name.clone(), source },
+        let source_name = self.name.clone();
+        if matches!(error, object_store::Error::NotFound { .. }) {
+            return StorageError::NotFound { source_name, key: key.to_owned() };
         }
+        StorageError::Store { source_name, source: error }
     }
 }

@@ -42,9 +42,7 @@ async fn an_index_is_whole_after_its_worker_was_killed_twice() {
     client.run("train", &training("scenes", 1)).await.unwrap();
     let job = client.submit("index", &indexing("gallery", "scenes")).await.unwrap();
     for attempt in 1..=2 {
-        let under_way = |job: &Job| {
-            job.attempt() == attempt && job.state() == "running" && job.done() > 0
-        };
+        let under_way = |job: &Job| job.attempt() == attempt && job.state() == "running" && job.done() > 0;
         client.wait_until(job.id(), "some progress", under_way).await.unwrap();
         stack.kill_worker().unwrap();
     }

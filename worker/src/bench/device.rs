@@ -48,7 +48,8 @@ pub async fn measure(stage: &Stage, report: &mut Report) -> anyhow::Result<Figur
     let batch = Options::for_device(stage.chosen.device).max_batch;
     let mut engine = TorchEngine::load(&stage.model, stage.chosen.device)?;
     let all = pictures.clone();
-    let (forward_rate, forward_ms) = tokio::task::spawn_blocking(move || forwarding(&mut engine, &all, batch)).await??;
+    let (forward_rate, forward_ms) =
+        tokio::task::spawn_blocking(move || forwarding(&mut engine, &all, batch)).await??;
     let shared = !stage.chosen.device.is_cuda();
     let figures = Figures { decode_rate, forward_rate, decode_ms, forward_ms, shared };
     report.limit("picture.decode", decode_rate, "pictures/s");

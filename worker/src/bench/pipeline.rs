@@ -51,7 +51,13 @@ pub async fn searching(stage: &Stage, device: &Figures, report: &mut Report) -> 
         report.row(name, time, "ms", limit, "decoding and a forward pass of one picture");
     }
     let rate = many_searches(stage, &mut listener).await?;
-    report.row("search.rate", rate, "searches/s", device.index_rate(), "decoding and the engine in full batches");
+    report.row(
+        "search.rate",
+        rate,
+        "searches/s",
+        device.index_rate(),
+        "decoding and the engine in full batches",
+    );
     Ok(())
 }
 

@@ -78,7 +78,8 @@ fn per_second(count: usize, started: Instant) -> f64 {
 }
 
 fn plain_rows(count: usize) -> Vec<NewItem> {
-    let row = |n| NewItem { uri: Uuid::now_v7().to_string(), code: "bench".to_owned(), detail: format!("row {n}") };
+    let row =
+        |n| NewItem { uri: Uuid::now_v7().to_string(), code: "bench".to_owned(), detail: format!("row {n}") };
     (0..count).map(row).collect()
 }
 

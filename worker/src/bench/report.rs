@@ -49,12 +49,20 @@ impl Report {
     pub fn print(&self, device: &str) -> std::io::Result<()> {
         let mut out = std::io::stdout().lock();
         writeln!(out, "\non {device}\n")?;
-        writeln!(out, "{:<28} {:>12} {:<11} {:>12} {:>7}  the limit is", "what", "measured", "", "limit", "ratio")?;
+        writeln!(
+            out,
+            "{:<28} {:>12} {:<11} {:>12} {:>7}  the limit is",
+            "what", "measured", "", "limit", "ratio"
+        )?;
         for row in &self.rows {
             let limit = row.limit.map(figure).unwrap_or_default();
             let ratio = row.ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default();
             let Row { name, unit, against, .. } = row;
-            writeln!(out, "{name:<28} {:>12} {unit:<11} {limit:>12} {ratio:>7}  {against}", figure(row.value))?;
+            writeln!(
+                out,
+                "{name:<28} {:>12} {unit:<11} {limit:>12} {ratio:>7}  {against}",
+                figure(row.value)
+            )?;
         }
         Ok(())
     }

@@ -75,11 +75,24 @@ impl Stage {
         let chosen = device::choose(&settings.worker.device)?;
         let db = db::connect(&settings.database).await.context("connecting to the database")?;
         let relaxed = db::connect_relaxed(&settings.database, 2).await?;
-        anyhow::ensure!(db::is_migrated(&db).await?, "the database is not migrated: run `lookalike migrate` first");
+        anyhow::ensure!(
+            db::is_migrated(&db).await?,
+            "the database is not migrated: run `lookalike migrate` first"
+        );
         let tag = Uuid::now_v7().simple().to_string();
         let (model_id, model) = store_model(&db, &settings, &tag).await?;
         let files = Arc::new(files);
-        Ok(Self { db, relaxed, chosen, files, model: Arc::new(model), tag, model_id, settings, _folder: folder })
+        Ok(Self {
+            db,
+            relaxed,
+            chosen,
+            files,
+            model: Arc::new(model),
+            tag,
+            model_id,
+            settings,
+            _folder: folder,
+        })
     }
 
     /// A name of this run.
@@ -269,12 +282,18 @@ fn draw_one(number: u32) -> anyhow::Result<Vec<u8>> {
             let (column, row) = (x / CELL, y / CELL);
             let (right, down) = ((x % CELL) as f32 / CELL as f32, (y % CELL) as f32 / CELL as f32);
             let grain: f32 = random.random_range(-14.0..14.0);
-            for channel in 0..3 {
-                let knot = |down: usize, right: usize| knots[(row + down) * columns + column + right][channel];
-                let top = knot(0, 0) * (1.0 - right) + knot(0, 1) * right;
-                let bottom = knot(1, 0) * (1.0 - right) + knot(1, 1) * right;
-                rgb.push((top * (1.0 - down) + bottom * down + grain).clamp(0.0, 255.0) as u8);
-            }
+            let knot = |down: usize, right: usize| knots[(row + down) * columns + column + right];
+            let corners = [knot(0, 0), knot(0, 1), knot(1, 0), knot(1, 1)];
+            let weights = [
+                (1.0 - down) * (1.0 - right),
+                (1.0 - down) * right,
+                down * (1.0 - right),
+                down * right,
+            ];
+            let blend = |channel: usize| -> f32 {
+                corners.iter().zip(weights).map(|(corner, weight)| corner[channel] * weight).sum()
+            };
+            rgb.extend([0, 1, 2].map(|channel| (blend(channel) + grain).clamp(0.0, 255.0) as u8));
         }
     }
     let mut file = Vec::new();

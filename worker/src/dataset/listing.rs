@@ -59,7 +59,8 @@ pub async fn list(source: &Source, prefix: &str) -> Result<Listing, StorageError
     let mut files = Vec::new();
     for (class, keys) in by_class.values_mut().enumerate() {
         keys.sort();
-        let labelled = keys.drain(..).map(|key| LabelledFile { uri: format!("{}/{key}", source.name()), key, class });
+        let labelled =
+            keys.drain(..).map(|key| LabelledFile { uri: format!("{}/{key}", source.name()), key, class });
         files.extend(labelled);
     }
     Ok(Listing { classes: by_class.into_keys().collect(), files })

@@ -10,7 +10,8 @@ pub fn split(labels: &[u32], classes: usize, fraction: f64, seed: u64) -> (Vec<u
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let (mut train, mut validation) = (Vec::new(), Vec::new());
     for class in 0..classes as u32 {
-        let mut members: Vec<usize> = (0..labels.len()).filter(|position| labels[*position] == class).collect();
+        let mut members: Vec<usize> =
+            (0..labels.len()).filter(|position| labels[*position] == class).collect();
         members.shuffle(&mut random);
         let wanted = (members.len() as f64 * fraction).round() as usize;
         let held = wanted.clamp(usize::from(members.len() > 1), members.len().saturating_sub(1));

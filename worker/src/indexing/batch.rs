@@ -51,7 +51,11 @@ struct Prepared {
 }
 
 /// Skips what is known, fetches and decodes the rest.
-pub async fn decode_batch(context: JobContext, target: Target, works: Vec<Work>) -> Result<Decoded, JobError> {
+pub async fn decode_batch(
+    context: JobContext,
+    target: Target,
+    works: Vec<Work>,
+) -> Result<Decoded, JobError> {
     context.check_stop()?;
     let job = context.attempt.job_id;
     let uris: Vec<String> = works.iter().map(|work| work.uri.clone()).collect();
@@ -68,7 +72,8 @@ pub async fn decode_batch(context: JobContext, target: Target, works: Vec<Work>)
     let mut fetch: Vec<Work> = Vec::new();
     for work in works {
         let row = known.get(work.uri.as_str());
-        let same = row.is_some_and(|row| row.etag == work.object.etag && row.bytes as u64 == work.object.size);
+        let same =
+            row.is_some_and(|row| row.etag == work.object.etag && row.bytes as u64 == work.object.size);
         if failed.contains(&work.uri) || row.is_some_and(|row| row.seen_by == job.0) {
             batch.counted += 1;
         } else if same {
@@ -150,10 +155,15 @@ fn prepare_one(
 }
 
 /// Turns the pictures of a batch into entries.
-pub async fn embed_batch(context: JobContext, target: Target, batch: Decoded) -> Result<(Embedded, u64), JobError> {
+pub async fn embed_batch(
+    context: JobContext,
+    target: Target,
+    batch: Decoded,
+) -> Result<(Embedded, u64), JobError> {
     context.check_stop()?;
     let mut pictures = batch.pictures;
-    let pixels: Vec<Vec<u8>> = pictures.iter_mut().map(|picture| std::mem::take(&mut picture.pixels)).collect();
+    let pixels: Vec<Vec<u8>> =
+        pictures.iter_mut().map(|picture| std::mem::take(&mut picture.pixels)).collect();
     let vectors = embed(&context.services.inference, &target.model, &pixels, Priority::Bulk).await?;
     let entries = pictures.into_iter().zip(vectors).map(|(picture, vector)| entry(picture, vector)).collect();
     Ok((Embedded { entries, failed: batch.failed, unchanged: batch.unchanged }, batch.counted))

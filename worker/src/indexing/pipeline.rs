@@ -72,7 +72,10 @@ impl Pipeline {
     ///
     /// # Errors
     /// [`JobError`]; what was committed stays.
-    pub async fn run(&mut self, objects: BoxStream<'static, Result<Work, StorageError>>) -> Result<(), JobError> {
+    pub async fn run(
+        &mut self,
+        objects: BoxStream<'static, Result<Work, StorageError>>,
+    ) -> Result<(), JobError> {
         let (context, target) = (self.context.clone(), self.target.clone());
         let (embedding, embedder) = (context.clone(), target.clone());
         let mut batches = objects
@@ -95,7 +98,8 @@ impl Pipeline {
             let seconds = self.context.started.elapsed().as_secs_f64();
             let meter = &mut self.meter;
             let mut progress = |counts: &Counts| meter.update(seconds, counts.done(), counts.failed).clone();
-            self.counts = commit_batch(&self.context, &self.target, batch, self.counts, &mut progress).await?;
+            self.counts =
+                commit_batch(&self.context, &self.target, batch, self.counts, &mut progress).await?;
         }
         Ok(())
     }

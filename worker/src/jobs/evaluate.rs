@@ -33,7 +33,10 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
     let payload: Evaluate = context.payload()?;
     let index = db::indexes::get_index(context.db(), &payload.index).await?;
     let (Some(generation), Some(model_id)) = (index.generation, index.model_id) else {
-        return Err(JobError::permanent("index_empty", format!("index \"{}\" has no active generation", index.name)));
+        return Err(JobError::permanent(
+            "index_empty",
+            format!("index \"{}\" has no active generation", index.name),
+        ));
     };
     let model = context.services.models.get_by_id(model_id).await?;
     let source = context.storage().get_source(&payload.source)?.clone();
@@ -63,7 +66,8 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
         context.progress(meter.update(context.started.elapsed().as_secs_f64(), done, failed)).await?;
     }
     if scores.queries == 0 {
-        let detail = format!("no readable picture in a class folder under {}/{}", payload.source, payload.prefix);
+        let detail =
+            format!("no readable picture in a class folder under {}/{}", payload.source, payload.prefix);
         return Err(JobError::permanent("no_queries", detail));
     }
     Ok(JobOutcome::Result(scores.result(&model, failed)))
@@ -72,7 +76,10 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
 /// The model's class of each folder.
 fn true_classes(folders: &[String], model: &StoredModel, payload: &Evaluate) -> Result<Vec<usize>, JobError> {
     if folders.is_empty() {
-        let detail = format!("{}/{} holds no folder with files: one folder per class expected", payload.source, payload.prefix);
+        let detail = format!(
+            "{}/{} holds no folder with files: one folder per class expected",
+            payload.source, payload.prefix
+        );
         return Err(JobError::permanent("no_queries", detail));
     }
     let number = |folder: &String| {

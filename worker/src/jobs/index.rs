@@ -15,15 +15,20 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
     let model_id = index.model_id.ok_or_else(|| no_generation(&index.name))?;
     let model = context.services.models.get_by_id(model_id).await?;
     let source = context.storage().get_source(&payload.source)?.clone();
-    context.log(LogLevel::Info, format!("indexing {}/{} with {}", source.name(), payload.prefix, model.row.reference())).await;
+    context
+        .log(
+            LogLevel::Info,
+            format!("indexing {}/{} with {}", source.name(), payload.prefix, model.row.reference()),
+        )
+        .await;
 
     let target = Target { generation, index: index.name, model };
     let mut pipeline = Pipeline::new(context.clone(), target);
     pipeline.count_in_background(source.clone(), payload.prefix.clone());
     let name = source.name().to_owned();
-    let objects = source.list(&payload.prefix)?.map(move |object| {
-        object.map(|object| Work { uri: format!("{name}/{}", object.key), object })
-    });
+    let objects = source
+        .list(&payload.prefix)?
+        .map(move |object| object.map(|object| Work { uri: format!("{name}/{}", object.key), object }));
     pipeline.run(objects.boxed()).await?;
     if payload.mode == IndexMode::Sync {
         pipeline.remove_unseen(&format!("{}/{}", source.name(), payload.prefix)).await?;

@@ -21,7 +21,10 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
     let payload: Rebuild = context.payload()?;
     let index = db::indexes::get_index(context.db(), &payload.index).await?;
     let Some(active) = index.generation else {
-        return Err(JobError::permanent("index_empty", format!("index \"{}\" has no active generation", index.name)));
+        return Err(JobError::permanent(
+            "index_empty",
+            format!("index \"{}\" has no active generation", index.name),
+        ));
     };
     let model = context.services.models.get(&payload.model).await?;
     let generation = begin(&context, &index, &model).await?;
@@ -57,22 +60,25 @@ async fn begin(context: &JobContext, index: &Index, model: &StoredModel) -> Resu
 fn objects_of(context: &JobContext, generation: i32) -> BoxStream<'static, Result<Work, StorageError>> {
     let context = context.clone();
     let start = (context, String::new(), VecDeque::new());
-    stream::unfold(start, move |(context, mut after, mut page): (JobContext, String, VecDeque<String>)| async move {
-        if page.is_empty() {
-            let next = db::gallery::list_uris(context.db(), generation, &after, PAGE).await;
-            // A failed page ends the stream with an error that the attempt retries.
-            match next {
-                Ok(uris) => page = uris.into(),
-                Err(error) => {
-                    let error = StorageError::Database(error.to_string());
-                    return Some((Err(error), (context, after, VecDeque::new())));
+    stream::unfold(
+        start,
+        move |(context, mut after, mut page): (JobContext, String, VecDeque<String>)| async move {
+            if page.is_empty() {
+                let next = db::gallery::list_uris(context.db(), generation, &after, PAGE).await;
+                // A failed page ends the stream with an error that the attempt retries.
+                match next {
+                    Ok(uris) => page = uris.into(),
+                    Err(error) => {
+                        let error = StorageError::Database(error.to_string());
+                        return Some((Err(error), (context, after, VecDeque::new())));
+                    }
                 }
             }
-        }
-        let uri = page.pop_front()?;
-        after.clone_from(&uri);
-        let object = Work::find(context.storage(), &uri).await;
-        Some((object, (context, after, page)))
-    })
+            let uri = page.pop_front()?;
+            after.clone_from(&uri);
+            let object = Work::find(context.storage(), &uri).await;
+            Some((object, (context, after, page)))
+        },
+    )
     .boxed()
 }

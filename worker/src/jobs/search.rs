@@ -27,7 +27,10 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
     let search: Search = context.payload()?;
     let index = db::indexes::get_index(context.db(), &search.index).await?;
     let (Some(generation), Some(model_id)) = (index.generation, index.model_id) else {
-        return Err(JobError::permanent("index_empty", format!("index \"{}\" has no active generation", index.name)));
+        return Err(JobError::permanent(
+            "index_empty",
+            format!("index \"{}\" has no active generation", index.name),
+        ));
     };
     let model = context.services.models.get_by_id(model_id).await?;
 
@@ -35,7 +38,8 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
     let vector = query_vector(&context, &search, generation, &model, &mut timings).await?;
     let started = Instant::now();
     let classes = search.filter.class.as_ref().map(|names| class_numbers(names, &model)).transpose()?;
-    let metadata = (!search.filter.metadata.is_empty()).then(|| Value::Object(search.filter.metadata.clone()));
+    let metadata =
+        (!search.filter.metadata.is_empty()).then(|| Value::Object(search.filter.metadata.clone()));
     let wanted = Wanted {
         vector: &vector,
         probes: search.probes,
@@ -95,8 +99,8 @@ async fn query_vector(
 
 async fn entry_vector(context: &JobContext, generation: i32, id: Uuid) -> Result<Vector, JobError> {
     let vectors = db::gallery::find_vectors(context.db(), generation, id).await?;
-    let (probabilities, embedding) =
-        vectors.ok_or_else(|| JobError::permanent("entry_not_found", format!("the index has no entry \"{id}\"")))?;
+    let (probabilities, embedding) = vectors
+        .ok_or_else(|| JobError::permanent("entry_not_found", format!("the index has no entry \"{id}\"")))?;
     Ok(Vector { probabilities, embedding })
 }
 
@@ -114,7 +118,9 @@ async fn decode_files(
         prepared.collect::<Result<Vec<_>, crate::picture::PictureError>>()
     });
     let decoded = decoded.await.map_err(|error| JobError::retry("panic", error.to_string()))?;
-    decoded.map_err(|error| JobError::permanent(error.code.as_str(), format!("the picture cannot be read: {}", error.detail)))
+    decoded.map_err(|error| {
+        JobError::permanent(error.code.as_str(), format!("the picture cannot be read: {}", error.detail))
+    })
 }
 
 /// The weighted mean of several examples, normalised again: the embedding to length 1, negative probabilities

@@ -97,7 +97,8 @@ async fn train(
             network.load(&model.spec.weights)?;
         }
         let config = &recipe_of_loop.config;
-        let outcome = crate::training::train(&mut network, &data.dataset, config, resume.as_deref(), &mut reporter)?;
+        let outcome =
+            crate::training::train(&mut network, &data.dataset, config, resume.as_deref(), &mut reporter)?;
         Ok::<_, TrainError>(match outcome {
             Outcome::Stopped => None,
             Outcome::Finished(metrics) => Some(Trained { weights: network.save()?, metrics: *metrics }),
@@ -108,13 +109,16 @@ async fn train(
     while let Some(message) = messages.recv().await {
         match message {
             Message::Progress { phase, done } => {
-                let progress = meter.update(context.started.elapsed().as_secs_f64(), done.min(total), 0).clone();
+                let progress =
+                    meter.update(context.started.elapsed().as_secs_f64(), done.min(total), 0).clone();
                 if told.elapsed() >= PROGRESS_INTERVAL {
                     told = Instant::now();
                     tell(context, Progress { phase: phase.to_owned(), ..progress }).await?;
                 }
             }
-            Message::Epoch { row, checkpoint } => store_epoch(context, row.epoch, json!(row), checkpoint).await?,
+            Message::Epoch { row, checkpoint } => {
+                store_epoch(context, row.epoch, json!(row), checkpoint).await?
+            }
         }
     }
     let ended = thread.await.map_err(|error| JobError::retry("panic", error.to_string()))?;
@@ -129,7 +133,12 @@ async fn tell(context: &JobContext, progress: Progress) -> Result<(), JobError> 
     }
 }
 
-async fn store_epoch(context: &JobContext, epoch: u32, row: Value, checkpoint: Vec<u8>) -> Result<(), JobError> {
+async fn store_epoch(
+    context: &JobContext,
+    epoch: u32,
+    row: Value,
+    checkpoint: Vec<u8>,
+) -> Result<(), JobError> {
     let (job, fence) = (context.attempt.job_id, context.attempt.fence);
     let number = i32::try_from(epoch).unwrap_or(i32::MAX);
     // The checkpoint first: a row then never tells of an epoch that a later attempt would do again.
@@ -195,7 +204,11 @@ async fn store(
     stored
 }
 
-async fn store_row(context: &JobContext, model: &NewModel, metrics: &Metrics) -> Result<JobOutcome, JobError> {
+async fn store_row(
+    context: &JobContext,
+    model: &NewModel,
+    metrics: &Metrics,
+) -> Result<JobOutcome, JobError> {
     let mut tx = db::begin(context.db()).await?;
     lock_name(&mut tx, &model.name).await?;
     let version = insert_model(&mut *tx, model).await?;
@@ -218,7 +231,13 @@ async fn store_row(context: &JobContext, model: &NewModel, metrics: &Metrics) ->
 }
 
 /// The model's card: who asked for it, what it was trained on, how, and how well it does.
-fn card(context: &JobContext, payload: &Train, recipe: &Recipe, data: &TrainingData, metrics: &Metrics) -> Value {
+fn card(
+    context: &JobContext,
+    payload: &Train,
+    recipe: &Recipe,
+    data: &TrainingData,
+    metrics: &Metrics,
+) -> Value {
     json!({
         "trained_at": chrono::Utc::now(),
         "job_id": context.attempt.job_id,

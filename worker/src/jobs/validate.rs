@@ -29,7 +29,9 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
                     readable[file.class] += 1;
                     *seen.entry(hash).or_default() += 1;
                 }
-                Err(reason) => items.push(NewItem { uri: file.uri, code: reason.code, detail: reason.detail }),
+                Err(reason) => {
+                    items.push(NewItem { uri: file.uri, code: reason.code, detail: reason.detail })
+                }
             }
             done += 1;
         }

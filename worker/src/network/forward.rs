@@ -129,11 +129,7 @@ impl Network {
     }
 
     /// Runs a batch as [`Network::forward`] does in [`Mode::Eval`] and shows `inspect` the input of every layer.
-    pub(super) fn watch(
-        &self,
-        pictures: &Tensor,
-        inspect: &mut Inspect<'_>,
-    ) -> Result<(), NetworkError> {
+    pub(super) fn watch(&self, pictures: &Tensor, inspect: &mut Inspect<'_>) -> Result<(), NetworkError> {
         let _guard = tch::no_grad_guard();
         let mut pass = Pass::new(self, Mode::Eval);
         pass.start(pictures)?;

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use chrono::Utc;
 use futures::FutureExt;
-use lookalike_shared::db::queue::{Attempt, Claim, Ending, Finish, claim_jobs, defer_deliveries, finish_jobs};
+use lookalike_shared::db::queue::{
+    Attempt, Claim, Ending, Finish, claim_jobs, defer_deliveries, finish_jobs,
+};
 use lookalike_shared::db::queue::{mark_released, mark_retrying};
 use lookalike_shared::db::{DbError, PgPool};
 use lookalike_shared::domain::job::{JobFailure, JobId, JobState};
@@ -99,7 +101,11 @@ impl Attempts {
     }
 
     /// Stores the end of an attempt, through outages, for as long as it may still hold its job.
-    async fn end_persistently(&self, context: &JobContext, outcome: Result<JobOutcome, JobError>) -> Delivery {
+    async fn end_persistently(
+        &self,
+        context: &JobContext,
+        outcome: Result<JobOutcome, JobError>,
+    ) -> Delivery {
         let mut tries = 0;
         loop {
             match self.end(context, &outcome).await {
@@ -120,7 +126,9 @@ impl Attempts {
     async fn end(&self, context: &JobContext, outcome: &Result<JobOutcome, JobError>) -> Answer<Delivery> {
         let failure = match outcome {
             Ok(JobOutcome::Stored) => return Ok(Delivery::Done),
-            Ok(JobOutcome::Result(value)) => return self.finish(context, Ending::Succeeded(value.clone())).await,
+            Ok(JobOutcome::Result(value)) => {
+                return self.finish(context, Ending::Succeeded(value.clone())).await;
+            }
             Err(JobError::Permanent(failure)) => {
                 return self.finish(context, Ending::Failed(failure.clone())).await;
             }
@@ -208,7 +216,8 @@ async fn claim_together(db: &PgPool, ids: &[JobId], worker: Uuid, lease: Duratio
                     Claim::Settled(job) | Claim::Later(job, _) => job == id,
                 });
                 // The same job delivered twice in one batch: its second delivery waits for the first.
-                position.map_or(Claim::Later(*id, Utc::now() + Duration::from_secs(1)), |p| claims.swap_remove(p))
+                position
+                    .map_or(Claim::Later(*id, Utc::now() + Duration::from_secs(1)), |p| claims.swap_remove(p))
             };
             ids.iter().map(|id| Ok(take(id))).collect()
         }

@@ -47,7 +47,9 @@ impl JobError {
 impl From<DbError> for JobError {
     fn from(error: DbError) -> Self {
         let code = match &error {
-            DbError::NotFound { what, .. } => return Self::permanent(&format!("{what}_not_found"), error.to_string()),
+            DbError::NotFound { what, .. } => {
+                return Self::permanent(&format!("{what}_not_found"), error.to_string());
+            }
             DbError::Conflict(_) => "conflict",
             DbError::Unavailable(_) => "database_unavailable",
             DbError::Other(_) | DbError::Unknown(_) | DbError::Queue(_) => "database_error",
@@ -109,8 +111,9 @@ impl JobContext {
     /// # Errors
     /// A permanent failure when it is not of that kind, as after a downgrade.
     pub fn payload<P: DeserializeOwned>(&self) -> Result<P, JobError> {
-        serde_json::from_value(self.attempt.params.clone())
-            .map_err(|error| JobError::permanent("invalid_params", format!("the payload cannot be read: {error}")))
+        serde_json::from_value(self.attempt.params.clone()).map_err(|error| {
+            JobError::permanent("invalid_params", format!("the payload cannot be read: {error}"))
+        })
     }
 
     /// [`JobError::Stopped`] once the attempt is to stop.
@@ -126,7 +129,9 @@ impl JobContext {
     /// # Errors
     /// [`JobError::Stopped`] when the job was cancelled or is not ours any more.
     pub async fn progress(&self, progress: &Progress) -> Result<(), JobError> {
-        match db::queue::mark_progress(self.db(), self.attempt.job_id, self.attempt.fence, progress, None).await {
+        match db::queue::mark_progress(self.db(), self.attempt.job_id, self.attempt.fence, progress, None)
+            .await
+        {
             Ok(hold) => self.heed(hold),
             // Progress is a courtesy: an outage is met by what must be stored.
             Err(error) if error.is_transient() => self.check_stop(),
@@ -173,7 +178,9 @@ impl JobContext {
         let line = self.lines.fetch_add(1, Ordering::Relaxed);
         let message = match line {
             line if line < db::logs::MAX_LINES => message.as_ref(),
-            line if line == db::logs::MAX_LINES => "the log of this attempt is full; later lines are not kept",
+            line if line == db::logs::MAX_LINES => {
+                "the log of this attempt is full; later lines are not kept"
+            }
             _ => return,
         };
         let (job, fence) = (self.attempt.job_id, self.attempt.fence);

@@ -15,8 +15,8 @@ use lookalike_shared::domain::retry::backoff;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::attempt::{Attempts, Delivery};
 use super::Services;
+use super::attempt::{Attempts, Delivery};
 
 /// How a queue is taken from.
 struct Take {
@@ -50,11 +50,12 @@ pub async fn run_queue(queue: Queue, services: &Services, attempts: Attempts, st
             .with_config(config)
             .with_pubsub()
             .poll_with_interval(interval);
-        let worker = WorkerBuilder::new(format!("{}-{}-{}", services.worker_name, queue.as_str(), Uuid::now_v7()))
-            .backend(backend)
-            .data(attempts.clone())
-            .concurrency(concurrency)
-            .build(handle);
+        let worker =
+            WorkerBuilder::new(format!("{}-{}-{}", services.worker_name, queue.as_str(), Uuid::now_v7()))
+                .backend(backend)
+                .data(attempts.clone())
+                .concurrency(concurrency)
+                .build(handle);
         let until = stop.clone().cancelled_owned().map(Ok::<(), std::io::Error>);
         let started = tokio::time::Instant::now();
         match worker.run_until(until).await {
@@ -64,7 +65,12 @@ pub async fn run_queue(queue: Queue, services: &Services, attempts: Attempts, st
                     failures = 0;
                 }
                 failures += 1;
-                tracing::warn!(queue = queue.as_str(), ?ended, failures, "the queue's loop ended; it is started anew");
+                tracing::warn!(
+                    queue = queue.as_str(),
+                    ?ended,
+                    failures,
+                    "the queue's loop ended; it is started anew"
+                );
                 let wait = backoff(failures, rand::random()).min(Duration::from_secs(5));
                 tokio::select! {
                     () = tokio::time::sleep(wait) => {}
@@ -87,4 +93,3 @@ async fn handle(job: JobId, attempts: Data<Attempts>) -> Result<(), BoxDynError>
         }
     }
 }
-

@@ -87,8 +87,12 @@ impl Worker {
         let chosen = device::choose(&settings.worker.device)?;
         let storage = Storage::open(&settings.storage)?;
         let db = db::connect(&settings.database).await.context("connecting to the database")?;
-        let relaxed = db::connect_relaxed(&settings.database, 2).await.context("connecting to the database")?;
-        anyhow::ensure!(db::is_migrated(&db).await?, "the database is not migrated: run `lookalike migrate` first");
+        let relaxed =
+            db::connect_relaxed(&settings.database, 2).await.context("connecting to the database")?;
+        anyhow::ensure!(
+            db::is_migrated(&db).await?,
+            "the database is not migrated: run `lookalike migrate` first"
+        );
         let mut sampler = Sampler::new(chosen.device);
         let worker_id = Uuid::now_v7();
         let host = sysinfo::System::host_name().unwrap_or_else(|_| "unknown".to_owned());

@@ -34,13 +34,14 @@ pub(super) async fn cancel(
     let id = JobId(*id);
     let changed = queue::cancel_jobs(&state.db, &[id]).await?;
     let job = jobs::get_job(&state.db, id).await?;
-    match job.state {
-        JobState::Cancelling => Ok(accepted(job)),
-        JobState::Cancelled => Ok(HttpResponse::Ok().json(JobView::from(job))),
-        // It was stopped, and somebody was quick to retry it.
-        _ if !changed.is_empty() => Ok(accepted(job)),
-        state => Err(Action::Cancel.refusal(id, state)),
+    if job.state == JobState::Cancelled {
+        return Ok(HttpResponse::Ok().json(JobView::from(job)));
     }
+    // A job that was stopped may be in any state by now: somebody was quick to retry it.
+    if job.state == JobState::Cancelling || !changed.is_empty() {
+        return Ok(accepted(job));
+    }
+    Err(Action::Cancel.refusal(id, job.state))
 }
 
 /// Sends a failed or cancelled job back to its queue with at least one attempt left. Needs scope `submit`.

@@ -35,9 +35,13 @@ impl Action {
     /// The states in which it does something.
     pub fn states(self) -> &'static [JobState] {
         match self {
-            Self::Cancel => {
-                &[JobState::Scheduled, JobState::Queued, JobState::Running, JobState::Retrying, JobState::Cancelling]
-            }
+            Self::Cancel => &[
+                JobState::Scheduled,
+                JobState::Queued,
+                JobState::Running,
+                JobState::Retrying,
+                JobState::Cancelling,
+            ],
             Self::Retry => &[JobState::Failed, JobState::Cancelled],
             Self::Delete => &[JobState::Succeeded, JobState::Failed, JobState::Cancelled],
         }

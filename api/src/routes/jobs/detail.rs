@@ -1,9 +1,9 @@
 //! One job, what it said and what it measured.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
+use lookalike_shared::db::jobs;
 use lookalike_shared::db::logs::list_lines;
 use lookalike_shared::db::metrics::list_epochs;
-use lookalike_shared::db::jobs;
 use lookalike_shared::domain::job::JobId;
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -143,7 +143,8 @@ mod tests {
     #[test]
     fn a_bulk_filter_reads_lists_and_text() {
         let filter: BulkFilter =
-            serde_json::from_str(r#"{"kind": "train, index", "state": ["queued"], "label": "a:b:c"}"#).unwrap();
+            serde_json::from_str(r#"{"kind": "train, index", "state": ["queued"], "label": "a:b:c"}"#)
+                .unwrap();
         let filter = filter.filter(&JobState::ALL).unwrap();
         assert_eq!(filter.kinds, [JobKind::Train, JobKind::Index]);
         assert_eq!(filter.states, [JobState::Queued]);

@@ -48,7 +48,10 @@ pub(super) async fn list(
     jobs::get_job(&state.db, id).await?;
     let status = query.0.status;
     if let Some(wrong) = status.as_deref().filter(|status| *status != "failed") {
-        let detail = format!("\"{}\" is no status of an item, failed expected", wrong.chars().take(80).collect::<String>());
+        let detail = format!(
+            "\"{}\" is no status of an item, failed expected",
+            wrong.chars().take(80).collect::<String>()
+        );
         return Err(ApiError::invalid_field("/status", detail));
     }
     if wants_csv(&request) {

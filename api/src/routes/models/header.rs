@@ -18,7 +18,9 @@ pub enum BadHeader {
     #[error("the file ends after {0} bytes, within its header: no safetensors file")]
     Short(u64),
     /// Its header is longer than any network needs.
-    #[error("the first 8 bytes announce a header of {0} bytes, more than {MAX_HEADER_BYTES}: no safetensors file")]
+    #[error(
+        "the first 8 bytes announce a header of {0} bytes, more than {MAX_HEADER_BYTES}: no safetensors file"
+    )]
     Long(u64),
     /// Its header is not what safetensors defines.
     #[error("the header cannot be read: {0}")]
@@ -121,7 +123,8 @@ mod tests {
     fn tensors_are_read_whatever_the_pieces() {
         for piece in [1, 7, 8, 9, 1_000] {
             let tensors = read(&file(TWO, 14), piece).unwrap();
-            let told: Vec<_> = tensors.iter().map(|t| (t.name.as_str(), t.dtype.as_str(), t.shape.as_slice())).collect();
+            let told: Vec<_> =
+                tensors.iter().map(|t| (t.name.as_str(), t.dtype.as_str(), t.shape.as_slice())).collect();
             assert_eq!(told, [("a", "F32", [2, 1].as_slice()), ("b", "F16", [3].as_slice())]);
         }
     }

@@ -155,8 +155,10 @@ async fn read_file(state: &State, key: &str, field: &mut Field, parts: &mut Part
 /// Checks every rule, and tells every one that is broken.
 fn judge(parts: &Parts) -> Result<Accepted, ApiError> {
     let mut errors = Vec::new();
-    let name = require(&mut errors, "name", parts.name.as_deref().map(str::trim), |name| name.parse::<Name>());
-    let backbone = require(&mut errors, "backbone", parts.backbone.as_deref().map(str::trim), backbone::by_name);
+    let name =
+        require(&mut errors, "name", parts.name.as_deref().map(str::trim), |name| name.parse::<Name>());
+    let backbone =
+        require(&mut errors, "backbone", parts.backbone.as_deref().map(str::trim), backbone::by_name);
     let image_size = image_size(&mut errors, parts.image_size.as_deref(), backbone);
     let classes = classes(&mut errors, parts.classes.as_deref());
     let report = report(&mut errors, parts.file.as_ref(), backbone);
@@ -200,7 +202,11 @@ fn image_size(errors: &mut Vec<FieldError>, text: Option<&str>, backbone: Option
 }
 
 /// What the file holds, if it fits the network.
-fn report(errors: &mut Vec<FieldError>, file: Option<&File>, backbone: Option<&Backbone>) -> Option<ImportReport> {
+fn report(
+    errors: &mut Vec<FieldError>,
+    file: Option<&File>,
+    backbone: Option<&Backbone>,
+) -> Option<ImportReport> {
     let mut refuse = |detail: String| errors.push(FieldError::new("/file", detail));
     let Some(file) = file else {
         refuse(MISSING.to_owned());
@@ -239,7 +245,8 @@ fn classes(errors: &mut Vec<FieldError>, text: Option<&str>) -> Option<Vec<Strin
     };
     let mut seen = HashSet::new();
     for (position, name) in names.iter().enumerate() {
-        let detail = if name.is_empty() || name.len() > MAX_CLASS_BYTES || name.chars().any(char::is_control) {
+        let detail = if name.is_empty() || name.len() > MAX_CLASS_BYTES || name.chars().any(char::is_control)
+        {
             format!("a class name has 1 to {MAX_CLASS_BYTES} bytes and no control characters")
         } else if !seen.insert(name) {
             format!("\"{name}\" is there twice")
@@ -261,7 +268,10 @@ fn fit_classes(errors: &mut Vec<FieldError>, outputs: usize, names: Option<Vec<S
         None => (0..outputs.min(MAX_CLASSES)).map(|class| format!("class_{class:04}")).collect(),
         Some(names) => {
             if names.len() != outputs {
-                let detail = format!("{} names for the {outputs} classes that the file's head tells apart", names.len());
+                let detail = format!(
+                    "{} names for the {outputs} classes that the file's head tells apart",
+                    names.len()
+                );
                 errors.push(FieldError::new("/classes", detail));
             }
             names

@@ -231,7 +231,10 @@ async fn set_default_version(
     let mut tx = db::begin(&state.db).await?;
     models::get_model(&mut *tx, &ModelRef { name: name.clone(), version: None }).await?;
     if !models::set_default(&mut *tx, &name, version).await? {
-        return Err(ApiError::invalid_field("/version", format!("model \"{name}\" has no version {version}")));
+        return Err(ApiError::invalid_field(
+            "/version",
+            format!("model \"{name}\" has no version {version}"),
+        ));
     }
     let model = models::get_model(&mut *tx, &ModelRef { name, version: Some(version) }).await?;
     db::commit(tx).await?;
@@ -303,7 +306,8 @@ async fn delete_models(tx: &mut PgConnection, versions: &[Model]) -> Result<(), 
     if !users.is_empty() {
         let names: Vec<String> = versions.iter().rev().map(Model::reference).collect();
         let users: Vec<String> = users.into_iter().collect();
-        let detail = format!("{} is used by: {}; delete or rebuild them first", names.join(", "), users.join(", "));
+        let detail =
+            format!("{} is used by: {}; delete or rebuild them first", names.join(", "), users.join(", "));
         return Err(ApiError::conflict(detail));
     }
     for model in versions {
@@ -316,7 +320,10 @@ async fn delete_models(tx: &mut PgConnection, versions: &[Model]) -> Result<(), 
 async fn forget_weights(state: &State, versions: &[Model]) {
     let artifacts = state.storage.artifacts();
     for model in versions {
-        let kept = [artifacts.delete(&model.weights_key).await.err(), artifacts.delete_all(&folder(model.id)).await.err()];
+        let kept = [
+            artifacts.delete(&model.weights_key).await.err(),
+            artifacts.delete_all(&folder(model.id)).await.err(),
+        ];
         for error in kept.into_iter().flatten() {
             tracing::warn!(model = model.reference(), %error, "the weights of a deleted model are left behind");
         }

@@ -93,7 +93,8 @@ mod tests {
     #[test]
     fn text_becomes_what_the_json_form_holds() {
         let mut parts = SearchParts::default();
-        for (name, text) in [("index", "7"), ("k", " 5 "), ("probes", "3"), ("filter", r#"{"class":["a"]}"#)] {
+        for (name, text) in [("index", "7"), ("k", " 5 "), ("probes", "3"), ("filter", r#"{"class":["a"]}"#)]
+        {
             parts.add_text(name, text).unwrap();
         }
         let fields = Value::Object(parts.fields);

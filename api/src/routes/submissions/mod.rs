@@ -22,8 +22,8 @@ use crate::submit::{submit, submit_after};
 use crate::views::job::JobView;
 use crate::views::search::SearchForm;
 use crate::views::submission::{
-    EvaluateSubmission, IndexSubmission, NoopSubmission, RebuildSubmission, SearchSubmission, Submitted, TrainSubmission,
-    ValidateSubmission,
+    EvaluateSubmission, IndexSubmission, NoopSubmission, RebuildSubmission, SearchSubmission, Submitted,
+    TrainSubmission, ValidateSubmission,
 };
 use references::References;
 
@@ -110,7 +110,8 @@ async fn ensure_index(tx: &mut PgConnection, wanted: &Index) -> Result<(), ApiEr
     let index = indexes::find_index(&mut *tx, &wanted.index).await?;
     let Some(reference) = &wanted.model else {
         let missing = || {
-            let detail = format!("there is no index \"{}\" yet: name the model to make it with", wanted.index);
+            let detail =
+                format!("there is no index \"{}\" yet: name the model to make it with", wanted.index);
             ApiError::invalid_field("/model", detail)
         };
         return index.map(|_| ()).ok_or_else(missing);

@@ -90,7 +90,10 @@ pub async fn check_train(found: &mut References<'_>, train: &Train) -> Result<()
         && train.image_size < network.min_image_size
     {
         let (size, least) = (train.image_size, network.min_image_size);
-        found.add("/image_size", format!("{size} is too small for {}, at least {least} expected", network.name));
+        found.add(
+            "/image_size",
+            format!("{size} is too small for {}, at least {least} expected", network.name),
+        );
     }
     Ok(())
 }

@@ -125,7 +125,10 @@ impl Asked {
             (Some(source), Some(key)) => Ok((Query::Object { source, key }, Vec::new())),
             (source, _) => {
                 let missing = if source.is_none() { "source" } else { "key" };
-                Err(ApiError::invalid_field(format!("/{missing}"), "an object is named by source and key together"))
+                Err(ApiError::invalid_field(
+                    format!("/{missing}"),
+                    "an object is named by source and key together",
+                ))
             }
         }
     }
@@ -188,9 +191,9 @@ fn decode(pointer: &str, text: &str, weight: f32, limits: &Limits) -> Result<Pic
     if text.len() as u64 / 4 * 3 > limits.max_picture_bytes.saturating_add(3) {
         return Err(ApiError::too_large("the picture", limits.max_picture_bytes));
     }
-    let bytes = BASE64
-        .decode(text)
-        .map_err(|error| ApiError::invalid_field(pointer, format!("no base64: {}", error.to_string().to_lowercase())))?;
+    let bytes = BASE64.decode(text).map_err(|error| {
+        ApiError::invalid_field(pointer, format!("no base64: {}", error.to_string().to_lowercase()))
+    })?;
     Ok(Picture { pointer: pointer.to_owned(), weight, bytes })
 }
 
@@ -201,7 +204,11 @@ fn check_bytes(pictures: &[Picture], limits: &Limits) -> Result<(), ApiError> {
         return Err(ApiError::too_large("the picture", limits.max_picture_bytes));
     }
     let most = most_bytes(limits);
-    if sizes.sum::<u64>() > most { Err(ApiError::too_large("the search's pictures together", most)) } else { Ok(()) }
+    if sizes.sum::<u64>() > most {
+        Err(ApiError::too_large("the search's pictures together", most))
+    } else {
+        Ok(())
+    }
 }
 
 fn check_pictures(found: &mut References<'_>, pictures: &[Picture], limits: &Limits) {
@@ -278,7 +285,10 @@ async fn check_classes(
     for (position, class) in wanted.iter().enumerate() {
         if !model.classes.contains(class) {
             let shown: String = class.chars().take(80).collect();
-            found.add(format!("/filter/class/{position}"), format!("{} has no class \"{shown}\"", model.reference()));
+            found.add(
+                format!("/filter/class/{position}"),
+                format!("{} has no class \"{shown}\"", model.reference()),
+            );
         }
     }
     Ok(())

@@ -29,12 +29,7 @@ use crate::views::upload::{
 
 /// Mounts the routes.
 pub fn configure(config: &mut ServiceConfig<'_>) {
-    config
-        .service(list_sets)
-        .service(list_files)
-        .service(put_file)
-        .service(upload_files)
-        .service(delete_set);
+    config.service(list_sets).service(list_files).service(put_file).service(upload_files).service(delete_set);
 }
 
 /// Every set of uploads, by name.

@@ -74,7 +74,9 @@ mod tests {
 
     #[test]
     fn ordinary_names_are_kept() {
-        for name in ["a.jpg", "class/a.jpg", "Tee kanne/\"ü\" 100% [1].jpg", "猫/写真.png", "a#b.jpg", ".hidden/x"] {
+        for name in
+            ["a.jpg", "class/a.jpg", "Tee kanne/\"ü\" 100% [1].jpg", "猫/写真.png", "a#b.jpg", ".hidden/x"]
+        {
             assert_eq!(stored_path(name).as_deref(), Ok(name));
         }
         assert_eq!(stored_path("./class\\a.jpg").as_deref(), Ok("class/a.jpg"));

@@ -53,9 +53,8 @@ pub async fn one_file(
         Err(StorageError::NotFound { .. }) => false,
         Err(error) => return Err(error.into()),
     };
-    let body = body.map_err(|error| {
-        ApiError::new(Code::MalformedRequest, format!("the body cannot be read: {error}"))
-    });
+    let body = body
+        .map_err(|error| ApiError::new(Code::MalformedRequest, format!("the body cannot be read: {error}")));
     match store_stream(state, &key, body, limit).await? {
         Stored::Whole(bytes) => Ok((replaced, bytes)),
         Stored::TooLarge => Err(ApiError::too_large("the file", limit)),
@@ -94,7 +93,9 @@ fn nothing_stored(report: &UploadReportView) -> ApiError {
         return ApiError::invalid_field("", "the upload has no file");
     }
     let told = report.skipped.iter().take(MAX_ERRORS);
-    ApiError::invalid(told.map(|file| FieldError::new("", format!("\"{}\": {}", file.path, file.reason))).collect())
+    ApiError::invalid(
+        told.map(|file| FieldError::new("", format!("\"{}\": {}", file.path, file.reason))).collect(),
+    )
 }
 
 /// A length that is declared is judged before anything is read.
@@ -215,7 +216,8 @@ async fn spool(
     mut pieces: impl Stream<Item = Result<Bytes, ApiError>> + Unpin,
     limit: u64,
 ) -> Result<(File, u64), ApiError> {
-    let failed = |error: std::io::Error| ApiError::hidden(Code::Internal, "the upload could not be kept", error);
+    let failed =
+        |error: std::io::Error| ApiError::hidden(Code::Internal, "the upload could not be kept", error);
     let file = tempfile::tempfile_in(temporary_dir()).map_err(failed)?;
     let mut file = tokio::fs::File::from_std(file);
     let mut bytes = 0;
@@ -251,9 +253,9 @@ async fn store_archive(
             Kept::Skipped { path, reason } => report.skip(path, reason),
         }
     }
-    let unpacking = unpacking.await.map_err(|error| {
-        ApiError::hidden(Code::Internal, "the archive could not be unpacked", error)
-    })?;
+    let unpacking = unpacking
+        .await
+        .map_err(|error| ApiError::hidden(Code::Internal, "the archive could not be unpacked", error))?;
     unpacking.map_err(|refusal| match refusal {
         Refusal::Unreadable(_) => ApiError::invalid_field("", refusal.to_string()),
         Refusal::TooManyFiles(_) | Refusal::TooLarge { .. } => {

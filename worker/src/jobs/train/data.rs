@@ -99,7 +99,10 @@ fn counts_listed(listing: &Listing) -> Vec<u32> {
 fn check_counts(listing: &Listing, counts: &[u32], train: &Train) -> Result<(), JobError> {
     if listing.classes.len() < 2 {
         let classes = listing.classes.join(", ");
-        return Err(JobError::permanent("too_few_classes", format!("one class ({classes}), at least 2 expected")));
+        return Err(JobError::permanent(
+            "too_few_classes",
+            format!("one class ({classes}), at least 2 expected"),
+        ));
     }
     let few = listing.classes.iter().zip(counts).filter(|(_, count)| **count < train.min_images_per_class);
     let few: Vec<_> = few.map(|(class, count)| format!("\"{class}\" has {count}")).collect();
@@ -107,7 +110,10 @@ fn check_counts(listing: &Listing, counts: &[u32], train: &Train) -> Result<(), 
         return Ok(());
     }
     let bound = train.min_images_per_class;
-    let detail = format!("{}, at least {bound} readable pictures per class expected (min_images_per_class)", few.join(", "));
+    let detail = format!(
+        "{}, at least {bound} readable pictures per class expected (min_images_per_class)",
+        few.join(", ")
+    );
     Err(JobError::permanent("too_few_pictures", detail))
 }
 
@@ -158,7 +164,9 @@ impl ReadSet {
                         self.pixels.extend_from_slice(&pixels);
                         self.labels.push(u32::try_from(file.class).unwrap_or(u32::MAX));
                     }
-                    Err(reason) => items.push(NewItem { uri: file.uri, code: reason.code, detail: reason.detail }),
+                    Err(reason) => {
+                        items.push(NewItem { uri: file.uri, code: reason.code, detail: reason.detail })
+                    }
                 }
             }
             self.failed += items.len() as u64;

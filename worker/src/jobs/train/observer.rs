@@ -46,7 +46,11 @@ impl Reporter {
     }
 
     fn go_on(&self) -> ControlFlow<()> {
-        if self.stop.is_tripped() || self.messages.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if self.stop.is_tripped() || self.messages.is_closed() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 }
 

@@ -33,7 +33,9 @@ impl Recipe {
         let invalid = |detail: String| JobError::permanent("invalid_recipe", detail);
         let backbone = match (&train.backbone, pretrained) {
             (None, Some(model)) => model.backbone,
-            (None, None) => backbone::by_name(DEFAULT_BACKBONE).map_err(|error| invalid(error.to_string()))?,
+            (None, None) => {
+                backbone::by_name(DEFAULT_BACKBONE).map_err(|error| invalid(error.to_string()))?
+            }
             (Some(name), _) => backbone::by_name(name).map_err(|error| invalid(error.to_string()))?,
         };
         if let Some(model) = pretrained.filter(|model| model.backbone.name != backbone.name) {
