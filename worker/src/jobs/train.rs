@@ -1,7 +1,7 @@
 //! Trains a model on labelled folders and stores it as the next version of its name.
 //!
 //! Pictures are decoded once into memory; a thread of its own runs the loop, and this task stores what it
-//! tells: progress, a row and a checkpoint per epoch. A later attempt goes on from the last checkpoint. The
+//! tells: progress, a row per epoch, now and again a checkpoint. A later attempt goes on from the last checkpoint. The
 //! model's row and the job's end are one transaction.
 
 mod data;
@@ -137,12 +137,14 @@ async fn store_epoch(
     context: &JobContext,
     epoch: u32,
     row: Value,
-    checkpoint: Vec<u8>,
+    checkpoint: Option<Vec<u8>>,
 ) -> Result<(), JobError> {
     let (job, fence) = (context.attempt.job_id, context.attempt.fence);
     let number = i32::try_from(epoch).unwrap_or(i32::MAX);
-    // The checkpoint first: a row then never tells of an epoch that a later attempt would do again.
-    if context.stop.reason() != Some(crate::runtime::stop::StopReason::Lost) {
+    // Epochs after the last checkpoint are done again by a later attempt, and their rows written again: on CPUs
+    // with the same figures.
+    let lost = context.stop.reason() == Some(crate::runtime::stop::StopReason::Lost);
+    if let Some(checkpoint) = checkpoint.filter(|_| !lost) {
         context.storage().artifacts().put(&checkpoint_key(context), checkpoint.into()).await?;
     }
     metrics::insert_epoch(context.db(), job, fence, number, &row).await?;

@@ -82,7 +82,9 @@ fn timeless(rows: &[EpochRow]) -> Vec<EpochRow> {
 fn a_network_learns_what_tells_classes_apart() {
     let mut network = network("resnet18");
     let mut witness = Witness::default();
-    let metrics = finished(train(&mut network, &dataset(96, 30), &config(12), None, &mut witness).unwrap());
+    // On its way a network may be wrong for some epochs, and where depends on the processor; in the end it is right.
+    let config = TrainConfig { early_stopping: None, ..config(16) };
+    let metrics = finished(train(&mut network, &dataset(96, 30), &config, None, &mut witness).unwrap());
     assert!(metrics.validation_accuracy > 0.9, "{metrics:?}");
     assert!(metrics.precision_at.embedding.ten > 0.9 && metrics.precision_at.probabilities.one > 0.9);
     assert!(metrics.map.embedding > 0.9 && metrics.train_accuracy > 0.9);

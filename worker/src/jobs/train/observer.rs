@@ -11,6 +11,10 @@ use crate::training::{EpochRow, Observer, Phase, Progress, Snapshot};
 /// How often progress is handed over at most.
 const INTERVAL: Duration = Duration::from_millis(200);
 
+/// How often a checkpoint is made at most: epochs may take a tenth of a second, and writing tens of megabytes
+/// through to the disk after each would delay every commit of the database beside it.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
+
 /// What the loop tells.
 pub enum Message {
     /// How far it is, in pictures over all epochs.
@@ -24,8 +28,8 @@ pub enum Message {
     Epoch {
         /// Its figures.
         row: EpochRow,
-        /// What the run can be resumed from.
-        checkpoint: Vec<u8>,
+        /// What the run can be resumed from: after the first epoch, then now and again.
+        checkpoint: Option<Vec<u8>>,
     },
 }
 
@@ -37,12 +41,13 @@ pub struct Reporter {
     done: u64,
     /// Pictures of an epoch, known once one has begun.
     per_epoch: u64,
+    checkpointed: Option<Instant>,
 }
 
 impl Reporter {
     /// A reporter that heeds `stop`.
     pub fn new(stop: StopToken, messages: mpsc::Sender<Message>) -> Self {
-        Self { stop, messages, last: Instant::now() - INTERVAL, done: 0, per_epoch: 0 }
+        Self { stop, messages, last: Instant::now() - INTERVAL, done: 0, per_epoch: 0, checkpointed: None }
     }
 
     fn go_on(&self) -> ControlFlow<()> {
@@ -78,13 +83,16 @@ impl Observer for Reporter {
     }
 
     fn epoch(&mut self, row: &EpochRow, snapshot: &Snapshot<'_>) -> ControlFlow<()> {
-        match snapshot.checkpoint() {
-            Ok(checkpoint) => {
-                // A closed channel ends the loop below.
-                _ = self.messages.blocking_send(Message::Epoch { row: row.clone(), checkpoint });
+        let mut checkpoint = None;
+        if self.checkpointed.is_none_or(|last| last.elapsed() >= CHECKPOINT_INTERVAL) {
+            match snapshot.checkpoint() {
+                Ok(bytes) => checkpoint = Some(bytes),
+                Err(error) => tracing::warn!(%error, epoch = row.epoch, "no checkpoint of this epoch"),
             }
-            Err(error) => tracing::warn!(%error, epoch = row.epoch, "no checkpoint of this epoch"),
+            self.checkpointed = Some(Instant::now());
         }
+        // A closed channel ends the loop below.
+        _ = self.messages.blocking_send(Message::Epoch { row: row.clone(), checkpoint });
         self.go_on()
     }
 }
