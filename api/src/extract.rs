@@ -43,6 +43,10 @@ impl<T: DeserializeOwned> FromRequest for Json<T> {
         let payload = payload.take();
         Box::pin(async move {
             let value = read_json(&request, payload, MAX_JSON_BYTES).await?;
+            // A list would be read as the fields in order.
+            if !value.is_object() {
+                return Err(ApiError::invalid_field("", "a JSON object is expected"));
+            }
             from_value(value).map(Self).map_err(|error| ApiError::invalid(vec![error]))
         })
     }

@@ -96,6 +96,23 @@ pub async fn with_idempotency<R>(
     Ok(Answer { created, replayed: false })
 }
 
+/// The answer to the key in the request's `Idempotency-Key`, if it was used before.
+///
+/// # Errors
+/// 400 for a key that is none; 422 for a key that came with another request.
+pub async fn find_replay<R>(
+    state: &State,
+    caller: &Caller<R>,
+    request: &HttpRequest,
+    request_hash: &[u8; 32],
+) -> Result<Option<Answer>, ApiError> {
+    let Some(key) = key_of(request)? else { return Ok(None) };
+    match idempotency::find_answer(&state.db, caller.key().id, &key).await? {
+        None => Ok(None),
+        stored => replay(stored, request_hash, &key).map(Some),
+    }
+}
+
 fn replay(
     stored: Option<idempotency::StoredAnswer>,
     request_hash: &[u8],

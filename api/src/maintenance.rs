@@ -5,11 +5,13 @@
 //! the leader's lock, which the database frees when that process dies. An outage of the database delays the
 //! work and ends nothing.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use lookalike_shared::db::{DbError, PgPool, leader, queue, queues, retention};
+use lookalike_shared::db::{self, DbError, PgPool, indexes, jobs, leader, queue, queues, retention};
+use lookalike_shared::domain::job::JobId;
 use tokio::time::sleep;
 
 use crate::state::State;
@@ -110,8 +112,12 @@ async fn lead(state: &State) -> Result<(), DbError> {
         let now = Utc::now();
         queues::insert_samples(&mut *session, sampled).await?;
         sampled = now;
+        drop_abandoned(state).await?;
         if pruned.is_none_or(|pruned| pruned.elapsed() >= PRUNE_EVERY) {
             prune(state).await?;
+            if let Err(error) = forget_checkpoints(state).await {
+                tracing::warn!(%error, "checkpoints of jobs that are gone stay for now");
+            }
             pruned = Some(Instant::now());
         }
     }
@@ -127,6 +133,33 @@ async fn prune(state: &State) -> Result<(), DbError> {
     }
     if rows > 0 {
         tracing::info!(rows, "what was past its time was thrown away");
+    }
+    Ok(())
+}
+
+/// Drops generations that no rebuild fills any more.
+async fn drop_abandoned(state: &State) -> Result<(), DbError> {
+    for generation in indexes::list_abandoned(&state.db).await? {
+        let mut tx = db::begin(&state.db).await?;
+        indexes::drop_generation(&mut tx, generation).await?;
+        db::commit(tx).await?;
+        tracing::info!(generation, "a generation whose rebuild has ended without it was dropped");
+    }
+    Ok(())
+}
+
+/// Deletes what jobs that are gone have kept in the artifacts: a training's last checkpoint.
+async fn forget_checkpoints(state: &State) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let artifacts = state.storage.artifacts();
+    let folders = artifacts.browse("jobs/").await?.folders;
+    let id_of = |prefix: &str| prefix.trim_end_matches('/').rsplit('/').next()?.parse().ok().map(JobId);
+    let kept: Vec<_> =
+        folders.iter().filter_map(|folder| Some((id_of(&folder.prefix)?, &folder.prefix))).collect();
+    let ids: Vec<JobId> = kept.iter().map(|(id, _)| *id).collect();
+    let known: HashSet<JobId> =
+        jobs::list_states(&state.db, &ids).await?.into_iter().map(|(id, _)| id).collect();
+    for (_, prefix) in kept.iter().filter(|(id, _)| !known.contains(id)) {
+        artifacts.delete_all(prefix).await?;
     }
     Ok(())
 }

@@ -50,7 +50,9 @@ impl Page {
     /// 422 when the cursor is none of ours.
     pub fn after<K: DeserializeOwned>(&self) -> Result<Option<K>, ApiError> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
+        // No key of ours holds a NUL, which PostgreSQL would choke on.
         let key = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok();
+        let key = key.filter(|bytes| !bytes.windows(6).any(|window| window.eq_ignore_ascii_case(b"\\u0000")));
         let key = key.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let wrong =
             || ApiError::invalid_field("/cursor", "no cursor of this list: take next_cursor of a page");
@@ -86,9 +88,22 @@ impl<T> Listed<T> {
         Self { items: rows.into_iter().map(view).collect(), next_cursor }
     }
 
-    /// A list that has only one page.
-    pub fn whole(items: Vec<T>) -> Self {
-        Self { items, next_cursor: None }
+    /// A page of a short list that is there as a whole, in the order that it has.
+    ///
+    /// # Errors
+    /// 422 for a limit or a cursor that is none.
+    pub fn of_whole<R>(
+        rows: Vec<R>,
+        page: &Page,
+        key: impl Fn(&R) -> String,
+        view: impl FnMut(R) -> T,
+    ) -> Result<Self, ApiError> {
+        let (limit, after) = (page.limit()?, page.after::<String>()?);
+        let start = after
+            .map_or(0, |after| rows.iter().position(|row| key(row) == after).map_or(rows.len(), |p| p + 1));
+        let most = usize::try_from(limit).unwrap_or_default() + 1;
+        let rows: Vec<R> = rows.into_iter().skip(start).take(most).collect();
+        Ok(Self::of_rows(rows, limit, key, view))
     }
 }
 

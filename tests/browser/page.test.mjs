@@ -122,7 +122,7 @@ test("a training asked for on the page goes from queued to succeeded before one'
   await form.getByRole("combobox", { name: "Network" }).click();
   await page.getByRole("option", { name: "squeezenet1_1" }).click();
   await form.getByRole("button", { name: "More options" }).click();
-  await form.getByLabel("Epochs", { exact: true }).fill("40");
+  await form.getByLabel("Epochs", { exact: true }).fill("120");
   await form.getByLabel("Picture side, pixels").fill("64");
   await form.getByLabel("Least pictures per class").fill("10");
   await form.getByRole("button", { name: "Start training" }).click();
@@ -134,7 +134,8 @@ test("a training asked for on the page goes from queued to succeeded before one'
   await stack.api("/v1/queues/train/resume", { method: "POST" });
   await Promise.all([state(row, "Running").waitFor(), state(page, "Running").waitFor()]);
 
-  await page.getByRole("progressbar", { name: "Progress" }).waitFor();
+  // At nought its bar has no width yet.
+  await page.getByRole("progressbar", { name: "Progress" }).waitFor({ state: "attached" });
   await page.locator("main .recharts-line-curve").first().waitFor();
   const early = await row.getByRole("progressbar").getAttribute("aria-valuenow");
   await list.waitForFunction(([id, before]) => {
@@ -207,12 +208,36 @@ async function assertPicturesLoad(images, expected) {
   }
 }
 
+test("a folder that is uploaded can be looked at, checked for training and deleted", async () => {
+  const page = await (await browser.visitor({ key: stack.key })).newPage();
+  await open(page, "/sources?source=uploads");
+  await page.getByRole("button", { name: "Upload", exact: true }).click();
+  const form = page.getByRole("dialog");
+  await form.getByLabel("Set").fill("mine");
+  const chooser = page.waitForEvent("filechooser");
+  await form.getByRole("button", { name: "Choose a folder" }).click();
+  await (await chooser).setFiles(join(stack.pictures, "queries"));
+  await form.getByText(/^6 pictures, .*, in 3 folders$/).waitFor();
+  await form.getByRole("button", { name: "Upload" }).click();
+  await page.getByText("6 pictures stored in mine.").waitFor();
+  for (const name of CLASSES) await page.getByRole("button", { name }).waitFor();
+
+  await page.getByRole("button", { name: "Check for training" }).click();
+  await page.waitForURL(/\/jobs\/[0-9a-f-]{36}$/);
+  await state(page, "Succeeded").waitFor();
+  await page.getByText("Readable pictures by class, the smallest first").waitFor();
+
+  await page.goBack();
+  await page.getByRole("button", { name: "Delete the set mine" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete the set" }).click();
+  await page.getByText("Nothing is here").waitFor();
+});
+
 test("a running job is cancelled from its page, and sent back to its queue from there", async () => {
   const job = await submit("train", { model: "endless", ...RECIPE, epochs: ENDLESS });
   const page = await (await browser.visitor({ key: stack.key })).newPage();
   await open(page, `/jobs/${job.id}`);
   await state(page, "Running").waitFor();
-  await page.getByRole("progressbar", { name: "Progress" }).waitFor();
   await page.getByRole("button", { name: "Cancel" }).click();
   await state(page, "Cancelled").waitFor();
   assert.equal((await stack.api(`/v1/jobs/${job.id}`)).state, "cancelled");
@@ -406,7 +431,7 @@ test("the overview tells of the queues and the worker as they are, and goes on t
   const page = await (await browser.visitor({ key: stack.key })).newPage();
   await open(page, "/");
   for (const name of ["Waiting jobs by queue over time", "Finished jobs per minute over time"]) {
-    await page.getByRole("img", { name }).locator(".recharts-area-curve, .recharts-bar-rectangle").first().waitFor();
+    await page.getByRole("img", { name }).locator(".recharts-area").first().waitFor({ state: "attached" });
   }
   for (const name of [/^Utilisation of /, /^Memory of /]) await page.getByRole("img", { name }).locator(".recharts-area-curve").first().waitFor();
   const shape = () => page.getByRole("img", { name: /^Utilisation of / }).locator(".recharts-area-curve").first().getAttribute("d");
@@ -419,5 +444,4 @@ test("the overview tells of the queues and the worker as they are, and goes on t
 
 test("nothing failed, was blocked or was reported as an error in all of this", () => {
   assert.deepEqual(browser.mishaps, []);
-  assert.equal(CLASSES.length, 3);
 });

@@ -39,6 +39,16 @@ pub async fn embed(
         .map_err(|error| JobError::permanent("invalid_pictures", error.to_string()))?;
     let answers = inference.embed(&model.spec, pictures, priority).await;
     let answers = answers.map_err(|error| JobError::retry("device_failed", error.to_string()))?;
+    let finite = |picture| {
+        answers.embedding(picture).iter().chain(answers.probabilities(picture)).all(|v| v.is_finite())
+    };
+    if !(0..answers.len()).all(finite) {
+        let detail = format!(
+            "model {} gives values that are no numbers: its weights are damaged",
+            model.row.reference()
+        );
+        return Err(JobError::permanent("model_not_finite", detail));
+    }
     let vector = |picture| Vector {
         probabilities: answers.probabilities(picture).to_vec(),
         embedding: answers.embedding(picture).to_vec(),

@@ -146,8 +146,8 @@ async fn get_index(
 
 /// Empty an index.
 ///
-/// Its model and earlier generations stay. An index job that runs meanwhile goes on filling it. Needs scope
-/// `manage`.
+/// Its model and earlier generations stay. An index job that runs meanwhile goes on filling it; a rebuild that runs
+/// ends, for it would bring back what was there. Needs scope `manage`.
 #[utoipa::path(
     tag = "indexes",
     params(("name" = Name, Path, description = "The index")),
@@ -168,6 +168,9 @@ async fn clear_index(
         gallery::lock_generation(&mut tx, generation).await?;
         gallery::clear_generation(&mut tx, generation).await?;
     }
+    for generation in indexes::list_building(&mut *tx, &[index.id]).await? {
+        indexes::drop_generation(&mut tx, generation.id).await?;
+    }
     let index = find(&mut tx, &name).await?;
     let cleared = detail(&mut tx, index).await?;
     db::commit(tx).await?;
@@ -176,7 +179,7 @@ async fn clear_index(
 
 /// Go back to the generation before.
 ///
-/// The newest retired generation becomes the active one, and the active one retires. Needs scope `manage`.
+/// The generation that was active last becomes the active one again, and the active one retires. Needs scope `manage`.
 #[utoipa::path(
     tag = "indexes",
     params(("name" = Name, Path, description = "The index")),
@@ -196,7 +199,8 @@ async fn roll_back_index(
     let mut tx = db::begin(&state.db).await?;
     let index = lock(&mut tx, &name).await?;
     let generations = indexes::list_generations(&mut *tx, index.id).await?;
-    let retired = generations.iter().find(|generation| generation.state == "retired");
+    let retired = generations.iter().filter(|generation| generation.state == "retired");
+    let retired = retired.max_by_key(|generation| generation.activated_at);
     let none = || ApiError::conflict(format!("index \"{}\" has no earlier generation", index.name));
     let generation = retired.ok_or_else(none)?.id;
     indexes::activate_generation(&mut tx, index.id, generation).await?;

@@ -22,11 +22,16 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
 }
 
 /// Every queue: what waits, what runs, and how fast it goes.
-#[utoipa::path(tag = "queues", responses((status = 200, description = "Every queue", body = Listed<QueueView>)))]
+#[utoipa::path(
+    tag = "queues",
+    params(Page),
+    responses((status = 200, description = "Every queue", body = Listed<QueueView>))
+)]
 #[get("/queues")]
-async fn list(_caller: Caller, state: web::Data<State>) -> Result<HttpResponse, ApiError> {
+async fn list(_caller: Caller, state: web::Data<State>, page: Query<Page>) -> Result<HttpResponse, ApiError> {
     let queues = queues::list_queues(&state.db).await?;
-    Ok(HttpResponse::Ok().json(Listed::whole(queues.into_iter().map(QueueView::from).collect())))
+    let listed = Listed::of_whole(queues, &page, |queue| queue.name.clone(), QueueView::from)?;
+    Ok(HttpResponse::Ok().json(listed))
 }
 
 /// One queue.

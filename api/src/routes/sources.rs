@@ -22,11 +22,18 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
 /// Every source that is declared, and `uploads`.
 #[utoipa::path(
     tag = "sources",
+    params(Page),
     responses((status = 200, description = "The sources", body = Listed<SourceView>))
 )]
 #[get("/sources")]
-async fn list_sources(_caller: Caller<Read>, state: web::Data<State>) -> web::Json<Listed<SourceView>> {
-    web::Json(Listed::whole(state.storage.sources().map(SourceView::from).collect()))
+async fn list_sources(
+    _caller: Caller<Read>,
+    state: web::Data<State>,
+    page: Query<Page>,
+) -> Result<web::Json<Listed<SourceView>>, ApiError> {
+    let sources: Vec<_> = state.storage.sources().collect();
+    let listed = Listed::of_whole(sources, &page, |source| source.name().to_owned(), SourceView::from)?;
+    Ok(web::Json(listed))
 }
 
 /// Where in a source to look.

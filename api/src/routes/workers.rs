@@ -21,11 +21,16 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
 }
 
 /// Every worker heard of in the last day, those that live first.
-#[utoipa::path(tag = "workers", responses((status = 200, description = "Workers", body = Listed<WorkerView>)))]
+#[utoipa::path(
+    tag = "workers",
+    params(Page),
+    responses((status = 200, description = "Workers", body = Listed<WorkerView>))
+)]
 #[get("/workers")]
-async fn list(_caller: Caller, state: web::Data<State>) -> Result<HttpResponse, ApiError> {
+async fn list(_caller: Caller, state: web::Data<State>, page: Query<Page>) -> Result<HttpResponse, ApiError> {
     let workers = workers::list_workers(&state.db).await?;
-    Ok(HttpResponse::Ok().json(Listed::whole(workers.into_iter().map(WorkerView::from).collect())))
+    let listed = Listed::of_whole(workers, &page, |worker| worker.id.to_string(), WorkerView::from)?;
+    Ok(HttpResponse::Ok().json(listed))
 }
 
 /// From when samples are asked for.

@@ -38,8 +38,8 @@ pub struct JobView {
     pub attempt: i32,
     /// How many there may be.
     pub max_attempts: i32,
-    /// How far it is; null before its first progress.
-    pub progress: Option<Progress>,
+    /// How far it is; before anything was counted, its state and no unit.
+    pub progress: Progress,
     /// What came of it; its shape depends on the kind.
     #[schema(value_type = Option<Object>)]
     pub result: Option<Value>,
@@ -74,7 +74,9 @@ impl From<Job> for JobView {
             labels: job.labels,
             attempt: job.attempt,
             max_attempts: job.max_attempts,
-            progress: job.progress,
+            progress: job
+                .progress
+                .unwrap_or_else(|| Progress { phase: job.state.as_str().to_owned(), ..Progress::default() }),
             result: job.result,
             error: job.error,
             worker: job.worker,

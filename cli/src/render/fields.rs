@@ -61,6 +61,10 @@ pub fn progress(progress: &Value) -> String {
     else {
         return "-".to_owned();
     };
+    // Nothing was counted yet, or ever.
+    if progress.get("unit").and_then(Value::as_str) == Some("") {
+        return "-".to_owned();
+    }
     match progress.get("total").and_then(Value::as_u64) {
         Some(total) => format!("{phase} {done}/{total}"),
         None => format!("{phase} {done}"),

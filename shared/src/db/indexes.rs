@@ -26,6 +26,14 @@ pub struct Index {
     pub entries: i64,
 }
 
+impl Index {
+    /// Whether its model is a version of that name.
+    pub fn is_of(&self, name: &Name) -> bool {
+        let own = self.model.as_deref().and_then(|model| model.split('@').next());
+        own == Some(name.as_str())
+    }
+}
+
 /// One build of an index.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Generation {
@@ -225,6 +233,31 @@ pub async fn list_partitions(db: impl PgExecutor<'_>, generation: i32) -> Result
         generation,
     );
     Ok(rows.fetch_all(db).await?)
+}
+
+/// Deletes a generation with its tables. A job that fills it meanwhile finds it gone at its next commit.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn drop_generation(tx: &mut PgConnection, id: i32) -> Result<(), DbError> {
+    super::gallery::lock_generation(&mut *tx, id).await?;
+    super::gallery::drop_tables(&mut *tx, id).await?;
+    delete_generation(tx, id).await
+}
+
+/// Generations that were begun by rebuilds which have ended without them.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list_abandoned(db: impl PgExecutor<'_>) -> Result<Vec<i32>, DbError> {
+    let ids = sqlx::query_scalar!(
+        "select g.id from generations g
+         where g.state = 'building' and not exists (
+             select from jobs j
+             where j.kind = 'rebuild' and j.finished_at is null and (j.checkpoint ->> 'generation')::int = g.id)
+         order by g.id",
+    );
+    Ok(ids.fetch_all(db).await?)
 }
 
 /// Deletes a generation's row and its partitions' rows; its tables are dropped by the caller.

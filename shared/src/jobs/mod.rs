@@ -100,7 +100,9 @@ pub fn check_prefix(errors: &mut Vec<FieldError>, pointer: &str, prefix: &str) {
         let detail = format!("\"{shown}\" leaves its source: no leading '/', no '.' or '..' part is allowed");
         errors.push(FieldError::new(pointer, detail));
     } else if prefix.len() > 1_024 || prefix.contains('\0') {
-        errors.push(FieldError::new(pointer, "a prefix has at most 1024 bytes and no NUL"));
+        errors.push(FieldError::new(pointer, "it has at most 1024 bytes and no NUL"));
+    } else if prefix.split('/').any(|part| part.len() > 255) {
+        errors.push(FieldError::new(pointer, "each part between '/' has at most 255 bytes"));
     }
 }
 

@@ -103,8 +103,15 @@ impl Payload for Search {
         if let Some(similarity) = self.min_similarity {
             check_range(&mut errors, "/min_similarity", similarity, 0.0, 1.0);
         }
+        // PostgreSQL stores no NUL, not even within JSON.
+        if serde_json::to_string(&self.filter).is_ok_and(|filter| filter.contains("\\u0000")) {
+            errors.push(FieldError::new("/filter", "no name or value may hold a NUL"));
+        }
         match &self.query {
             Query::Picture | Query::Entry { .. } => {}
+            Query::Object { key, .. } if key.is_empty() => {
+                errors.push(FieldError::new("/key", "it names no object"));
+            }
             Query::Object { key, .. } => super::check_prefix(&mut errors, "/key", key),
             Query::Examples { examples } => {
                 check_range(&mut errors, "/examples", examples.len(), 1, Self::MAX_EXAMPLES);

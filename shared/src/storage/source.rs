@@ -1,5 +1,6 @@
 //! One named root that pictures are read from.
 
+mod local;
 mod stream;
 
 use std::path::{Path as FsPath, PathBuf};
@@ -179,6 +180,10 @@ impl Source {
         prefix: &str,
     ) -> Result<BoxStream<'static, Result<Object, StorageError>>, StorageError> {
         let path = self.path(prefix)?;
+        if let Some(root) = &self.root {
+            let (base, below) = (root.join(self.prefix.as_ref()), root.join(path.as_ref()));
+            return Ok(local::walk(root.clone(), base, below).map(Ok).boxed());
+        }
         let this = self.clone();
         let stream = self.store.list(Some(&path)).map(move |meta| match meta {
             Ok(meta) => Ok(this.object(meta)),
@@ -194,17 +199,29 @@ impl Source {
     pub async fn browse(&self, prefix: &str) -> Result<Listing, StorageError> {
         let path = self.path(prefix)?;
         self.check_root(prefix).await?;
-        let found = self.store.list_with_delimiter(Some(&path)).await;
-        let found = found.map_err(|error| self.store_error(prefix, error))?;
-        let mut folders: Vec<_> = found
-            .common_prefixes
-            .iter()
-            .map(|path| Folder { prefix: format!("{}/", self.key_of(path)) })
-            .collect();
-        folders.sort_by(|a, b| a.prefix.cmp(&b.prefix));
-        let mut objects: Vec<_> = found.objects.into_iter().map(|meta| self.object(meta)).collect();
-        objects.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok(Listing { folders, objects })
+        let mut listing = match &self.root {
+            Some(root) => {
+                let (base, below) = (root.join(self.prefix.as_ref()), root.join(path.as_ref()));
+                let failed = |error: std::io::Error| object_store::Error::Generic {
+                    store: "LocalFileSystem",
+                    source: Box::new(error),
+                };
+                let found = local::browse(root.clone(), base, below).await;
+                found.map_err(|error| self.store_error(prefix, failed(error)))?
+            }
+            None => {
+                let found = self.store.list_with_delimiter(Some(&path)).await;
+                let found = found.map_err(|error| self.store_error(prefix, error))?;
+                let folder = |path: &Path| Folder { prefix: format!("{}/", self.key_of(path)) };
+                Listing {
+                    folders: found.common_prefixes.iter().map(folder).collect(),
+                    objects: found.objects.into_iter().map(|meta| self.object(meta)).collect(),
+                }
+            }
+        };
+        listing.folders.sort_by(|a, b| a.prefix.cmp(&b.prefix));
+        listing.objects.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(listing)
     }
 
     /// The bytes of an object, refused before they are read when there are more than `limit`.
@@ -263,6 +280,9 @@ impl Source {
         for object in &objects {
             self.delete(&object.key).await?;
         }
+        if let Some(root) = &self.root {
+            local::remove_empty(root.join(self.path(prefix)?.as_ref())).await;
+        }
         Ok(objects.len() as u64)
     }
 
@@ -291,8 +311,8 @@ impl Source {
     }
 
     fn object(&self, meta: ObjectMeta) -> Object {
-        let etag =
-            meta.e_tag.unwrap_or_else(|| format!("{}-{}", meta.size, meta.last_modified.timestamp_micros()));
+        let own = meta.e_tag.filter(|_| self.root.is_none());
+        let etag = own.unwrap_or_else(|| local::etag(meta.size, meta.last_modified));
         let key = self.key_of(&meta.location);
         Object { key, size: meta.size, modified: meta.last_modified, etag }
     }
@@ -309,6 +329,25 @@ impl Source {
         if matches!(error, object_store::Error::NotFound { .. }) {
             return StorageError::NotFound { source_name, key: key.to_owned() };
         }
+        if let Some(reason) = impossible(&error) {
+            return StorageError::InvalidKey { source_name, key: key.to_owned(), reason };
+        }
         StorageError::Store { source_name, source: error }
     }
+}
+
+/// Why the file system can never have such a file, if that is what it says.
+fn impossible(error: &object_store::Error) -> Option<String> {
+    use std::io::ErrorKind::{InvalidFilename, InvalidInput, IsADirectory, NotADirectory};
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        if kind
+            .is_some_and(|kind| matches!(kind, InvalidFilename | InvalidInput | IsADirectory | NotADirectory))
+        {
+            return Some(error.to_string());
+        }
+        cause = error.source();
+    }
+    None
 }

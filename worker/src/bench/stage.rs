@@ -284,12 +284,8 @@ fn draw_one(number: u32) -> anyhow::Result<Vec<u8>> {
             let grain: f32 = random.random_range(-14.0..14.0);
             let knot = |down: usize, right: usize| knots[(row + down) * columns + column + right];
             let corners = [knot(0, 0), knot(0, 1), knot(1, 0), knot(1, 1)];
-            let weights = [
-                (1.0 - down) * (1.0 - right),
-                (1.0 - down) * right,
-                down * (1.0 - right),
-                down * right,
-            ];
+            let weights =
+                [(1.0 - down) * (1.0 - right), (1.0 - down) * right, down * (1.0 - right), down * right];
             let blend = |channel: usize| -> f32 {
                 corners.iter().zip(weights).map(|(corner, weight)| corner[channel] * weight).sum()
             };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
-use lookalike_shared::db::{self, gallery, indexes};
+use lookalike_shared::db::{self, PgConnection, gallery, indexes};
 use lookalike_shared::domain::job::Progress;
 use lookalike_shared::domain::progress::Meter;
 use lookalike_shared::storage::{Source, StorageError};
@@ -42,8 +42,11 @@ struct Listed {
 impl Pipeline {
     /// A pipeline that goes on from what an earlier attempt committed.
     pub fn new(context: JobContext, target: Target) -> Self {
-        let counts = context.attempt.checkpoint.as_ref().map(|checkpoint| checkpoint["counts"].clone());
-        let counts = counts.and_then(|counts| serde_json::from_value(counts).ok()).unwrap_or_default();
+        let checkpoint = context.attempt.checkpoint.as_ref();
+        let checkpoint = checkpoint.filter(|checkpoint| checkpoint["generation"] == target.generation);
+        let counts =
+            checkpoint.and_then(|checkpoint| serde_json::from_value(checkpoint["counts"].clone()).ok());
+        let counts = counts.unwrap_or_default();
         let meter = Meter::new("indexing", "pictures", None);
         Self { context, target, meter, counts, listed: Arc::default() }
     }
@@ -140,7 +143,13 @@ impl Pipeline {
             let detail = format!("index \"{}\" was deleted meanwhile", self.target.index);
             return Err(JobError::permanent("index_deleted", detail));
         }
+        if gallery::lock_generation(&mut tx, self.target.generation).await?.is_none() {
+            let detail =
+                format!("the new generation of index \"{}\" was dropped meanwhile", self.target.index);
+            return Err(JobError::permanent("index_deleted", detail));
+        }
         indexes::activate_generation(&mut tx, index, self.target.generation).await?;
+        drop_older(&mut tx, index).await?;
         self.context.succeed_in(&mut tx, &self.result()).await?;
         db::commit(tx).await?;
         Ok(JobOutcome::Stored)
@@ -162,6 +171,17 @@ impl Pipeline {
             "seconds": seconds,
         })
     }
+}
+
+/// Drops every retired generation but the one that was active last, to which a rollback leads.
+async fn drop_older(tx: &mut PgConnection, index: Uuid) -> Result<(), JobError> {
+    let mut retired = indexes::list_generations(&mut *tx, index).await?;
+    retired.retain(|generation| generation.state == "retired");
+    retired.sort_by_key(|generation| std::cmp::Reverse(generation.activated_at));
+    for generation in retired.iter().skip(1) {
+        indexes::drop_generation(&mut *tx, generation.id).await?;
+    }
+    Ok(())
 }
 
 /// Runs a stage's work as a task of its own, so that stages overlap.

@@ -39,8 +39,10 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
 /// The generation to fill: that of an earlier attempt, or a new one.
 async fn begin(context: &JobContext, index: &Index, model: &StoredModel) -> Result<i32, JobError> {
     let earlier = context.attempt.checkpoint.as_ref().and_then(|c| c["generation"].as_i64());
-    if let Some(earlier) = earlier.and_then(|id| i32::try_from(id).ok()) {
-        return Ok(earlier);
+    let building = db::indexes::list_building(context.db(), &[index.id]).await?;
+    // One that was dropped meanwhile, after a failure or by a clear, is begun anew.
+    if let Some(earlier) = building.iter().find(|generation| Some(i64::from(generation.id)) == earlier) {
+        return Ok(earlier.id);
     }
     let classes = i32::try_from(model.row.classes.len()).unwrap_or(i32::MAX);
     let mut tx = db::begin(context.db()).await?;

@@ -20,6 +20,7 @@ impl FromStr for Label {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
+            Some(_) if text.contains('\0') => Err("a label holds no NUL".to_owned()),
             Some((key, value)) if !key.is_empty() => Ok(Self(key.to_owned(), value.to_owned())),
             _ => Err(format!("\"{}\" is no key:value", text.chars().take(80).collect::<String>())),
         }

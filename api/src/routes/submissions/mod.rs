@@ -120,6 +120,8 @@ async fn ensure_index(tx: &mut PgConnection, wanted: &Index) -> Result<(), ApiEr
     match index {
         None => create_index(tx, &wanted.index, &model).await.map(|_| ()),
         Some(index) if index.model_id == Some(model.id) => Ok(()),
+        // A name without a version means the version that the index has, also when there is a newer one.
+        Some(index) if reference.version.is_none() && index.is_of(&reference.name) => Ok(()),
         Some(index) => {
             let own = index.model.unwrap_or_default();
             let detail = format!(

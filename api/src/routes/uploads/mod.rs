@@ -10,22 +10,25 @@ mod receive;
 use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, put, web};
 use futures::{StreamExt, TryStreamExt};
 use lookalike_shared::config::UPLOADS;
 use lookalike_shared::domain::name::Name;
 use lookalike_shared::storage::Object;
+use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::auth::{Caller, Read, Submit};
 use crate::extract::Query;
+use crate::idempotency::{self, Answer, Created, IDEMPOTENCY_KEY};
 use crate::paging::{Listed, Page};
 use crate::problem::{ApiError, Problem};
 use crate::state::State;
 use crate::views::upload::{
     StoredFileView, UploadForm, UploadReportView, UploadSetView, UploadedFileView, UploadedFilesView,
 };
+
+use self::receive::Received;
 
 /// Mounts the routes.
 pub fn configure(config: &mut ServiceConfig<'_>) {
@@ -161,15 +164,32 @@ async fn put_file(
 )]
 #[post("/uploads/{set}")]
 async fn upload_files(
-    _caller: Caller<Submit>,
+    caller: Caller<Submit>,
     state: web::Data<State>,
     request: HttpRequest,
     set: web::Path<Name>,
     body: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let report: UploadReportView = receive::many_files(&state, &set, &request, body).await?;
-    let location = (header::LOCATION, format!("/v1/uploads/{set}"));
-    Ok(HttpResponse::Created().insert_header(location).json(report))
+    let answer = |report: UploadReportView| Created {
+        status: StatusCode::CREATED,
+        location: Some(format!("/v1/uploads/{set}")),
+        body: json!(report),
+    };
+    if !request.headers().contains_key(IDEMPOTENCY_KEY) {
+        let created = answer(receive::many_files(&state, &set, &request, body).await?);
+        return Ok(Answer { created, replayed: false }.respond());
+    }
+    // Whether the key came with this very upload before must be known before anything of it is stored.
+    let received = Received::of(&state, &request, body).await?;
+    let hash = idempotency::request_hash(&request, &[&received.hash]);
+    if let Some(first) = idempotency::find_replay(&state, &caller, &request, &hash).await? {
+        return Ok(first.respond());
+    }
+    let created = answer(receive::many_files(&state, &set, &request, received.body()?).await?);
+    // Two at once store the same files; the answer of the first is that of both.
+    let answer =
+        idempotency::with_idempotency(&state, &caller, &request, hash, async |_| Ok(created)).await?;
+    Ok(answer.respond())
 }
 
 /// Delete a set with all its files. Needs scope `submit`.

@@ -1,8 +1,10 @@
 //! Receiving files: one, a form of several, or an archive of many. Memory is bounded by a few files' worth.
 
 use std::fs::File;
+use std::io::Seek;
 
 use actix_multipart::{Field, Multipart};
+use actix_web::error::PayloadError;
 use actix_web::http::header;
 use actix_web::{HttpRequest, web};
 use bytes::Bytes;
@@ -12,8 +14,10 @@ use lookalike_shared::config::{Limits, temporary_dir};
 use lookalike_shared::domain::FieldError;
 use lookalike_shared::domain::name::Name;
 use lookalike_shared::storage::StorageError;
+use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
+use tokio_util::io::ReaderStream;
 
 use super::archive::{self, Bounds, MAX_FILES, Refusal, Unpacked};
 use super::path::stored_path;
@@ -69,7 +73,7 @@ pub async fn many_files(
     state: &State,
     set: &Name,
     request: &HttpRequest,
-    body: web::Payload,
+    body: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + 'static,
 ) -> Result<UploadReportView, ApiError> {
     let limit = state.limits.max_upload_bytes;
     refuse_declared(request, "the upload", limit)?;
@@ -86,6 +90,72 @@ pub async fn many_files(
         return Err(multipart::unsupported(request, "multipart/form-data or application/zip"));
     }
     if report.files == 0 { Err(nothing_stored(&report)) } else { Ok(report) }
+}
+
+/// An upload that was received and not looked at yet.
+pub struct Received {
+    file: File,
+    /// Tells contents apart, whatever a form's boundary is.
+    pub hash: [u8; 32],
+}
+
+impl Received {
+    /// Receives a whole upload.
+    ///
+    /// # Errors
+    /// 413 over the limit, 400 for a damaged form.
+    pub async fn of(state: &State, request: &HttpRequest, body: web::Payload) -> Result<Self, ApiError> {
+        let limit = state.limits.max_upload_bytes;
+        refuse_declared(request, "the upload", limit)?;
+        let body = body.map_err(|error| {
+            ApiError::new(Code::MalformedRequest, format!("the body cannot be read: {error}"))
+        });
+        let (file, _) = spool(body, limit).await?;
+        let mut received = Self { file, hash: [0; 32] };
+        received.hash = received.content_hash(request).await?;
+        Ok(received)
+    }
+
+    /// The body once more, from its beginning.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn body(
+        &self,
+    ) -> Result<impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + 'static, ApiError> {
+        let failed = |error: std::io::Error| ApiError::hidden(Code::Internal, "the upload was lost", error);
+        let mut file = self.file.try_clone().map_err(failed)?;
+        file.rewind().map_err(failed)?;
+        Ok(ReaderStream::new(tokio::fs::File::from_std(file)).map_err(PayloadError::Io))
+    }
+
+    async fn content_hash(&self, request: &HttpRequest) -> Result<[u8; 32], ApiError> {
+        let mut hash = Sha256::new();
+        let mut body = self.body()?;
+        if !multipart::is_form(request) {
+            let failed = |error| ApiError::hidden(Code::Internal, "the upload was lost", format!("{error}"));
+            while let Some(piece) = body.try_next().await.map_err(failed)? {
+                hash.update(&piece);
+            }
+            return Ok(hash.finalize().into());
+        }
+        let mut form = Multipart::new(request.headers(), body);
+        while let Some(mut field) = form.try_next().await.map_err(multipart::broken)? {
+            let names = [
+                field.name().unwrap_or_default().to_owned(),
+                multipart::file_name(&field).unwrap_or_default(),
+            ];
+            let mut content = Sha256::new();
+            while let Some(piece) = field.try_next().await.map_err(multipart::broken)? {
+                content.update(&piece);
+            }
+            for part in [names[0].as_bytes(), names[1].as_bytes(), &content.finalize()] {
+                hash.update((part.len() as u64).to_le_bytes());
+                hash.update(part);
+            }
+        }
+        Ok(hash.finalize().into())
+    }
 }
 
 fn nothing_stored(report: &UploadReportView) -> ApiError {
