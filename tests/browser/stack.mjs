@@ -34,7 +34,10 @@ export async function startStack() {
   const ended = new Promise((resolve) => server.once("exit", (code, signal) => resolve(code ?? signal)));
   const kill = () => server.kill("SIGTERM");
   process.once("exit", kill);
-  const url = await ready(server, ended);
+  const url = await ready(server, ended).catch((error) => {
+    kill();
+    throw error;
+  });
   const key = (await readFile(join(data, "admin.key"), "utf8")).trim();
 
   return {

@@ -67,7 +67,7 @@ export function newJob(kind: string, at: number, state: JobState): Job {
   const job: Job = {
     id: id(at), kind, queue: QUEUE_OF[kind] ?? "maintenance", state, state_reason: state === "cancelled" ? "cancelled by vision-team" : null, priority: 0, params: params(kind),
     labels: kind === "search" ? {} : { team: pick(["vision", "shop", "archive"]) }, attempt: started === null ? 0 : state === "retrying" ? 2 : 1, max_attempts: 3,
-    progress: null, result: state === "succeeded" ? result(kind) : null, error: state === "failed" || state === "retrying" ? pick(FAILURES) : null,
+    progress: { phase: state, done: 0, total: null, unit: "", failed: 0, rate: null, eta_seconds: null }, result: state === "succeeded" ? result(kind) : null, error: state === "failed" || state === "retrying" ? pick(FAILURES) : null,
     worker: started === null ? null : WORKER, created_at: iso(at), scheduled_at: state === "scheduled" ? iso(at + 3_600_000) : null, started_at: started === null ? null : iso(started),
     finished_at: final && started !== null ? iso(started + took) : null, next_attempt_at: state === "retrying" ? iso(at + 45_000) : null, created_by: pick(["admin", "vision-team"]),
   };

@@ -19,13 +19,13 @@ function ago(hours: number): string {
 
 function version(name: string, number: number, accuracy: number, backbone: string, hours: number, isDefault: boolean): ModelVersion {
   return {
-    name, version: number, backbone, classes: CLASSES, image_size: 224, embedding_dim: backbone === "alexnet" ? 4096 : 1280,
+    id: id(NOW - hours * 3_600_000), name, version: number, reference: `${name}@${number}`, backbone, classes: CLASSES, image_size: 224, embedding_dim: backbone === "alexnet" ? 4096 : 1280,
     origin: "trained", is_default: isDefault, validation_accuracy: accuracy,
     precision_at: {
       embedding: { 1: accuracy + 0.012, 5: accuracy + 0.004, 10: accuracy - 0.011 },
       probabilities: { 1: accuracy - 0.02, 5: accuracy - 0.024, 10: accuracy - 0.045 },
     },
-    weights_bytes: 14_158_234, job_id: null, created_at: ago(hours),
+    weights_bytes: 14_158_234, weights_sha256: "0".repeat(64), labels: {}, job_id: null, created_at: ago(hours),
     card: { trained_at: ago(hours), dataset: { source: "photos", prefix: "train/", train: 8_012, validation: 2_000, unreadable: 3, images_per_class: Object.fromEntries(CLASSES.map((each) => [each, 400])) }, pretrained: "imagenet-mobilenet@1", iterations: 3_780, train_accuracy: 0.9871, device: "NVIDIA H100 80GB HBM3", seconds: 61.2, metrics: { epochs: 30, best_epoch: 26 } },
   };
 }
@@ -37,7 +37,7 @@ export const versions: ModelVersion[] = [
   { ...version("imagenet-mobilenet", 1, 0.68, "mobilenet_v2", 900, true), origin: "imported", validation_accuracy: null, precision_at: null, card: {} },
 ];
 
-const partitions = CLASSES.map((name) => ({ class: name, rows: whole(5_400, 14_800) }));
+const partitions = CLASSES.map((name, place) => ({ class: name, class_id: place, rows: whole(5_400, 14_800), version: 1 }));
 const total = partitions.reduce((sum, { rows }) => sum + rows, 0);
 
 function generation(number: number, model: string, state: Generation["state"], pictures: number, hours: number): Generation {
@@ -80,7 +80,11 @@ export function entries(index: string, className: string | undefined, from: numb
     const number = from + place;
     const name = className ?? CLASSES[number % CLASSES.length] ?? "teapot";
     const entry = `${CLASSES.indexOf(name)}-${number}`;
-    return { entry_id: entry, uri: `photos/gallery/${name.replace(" ", "_")}/IMG_${number}.jpg`, class: name, thumbnail: `/v1/indexes/${index}/entries/${entry}/thumbnail` };
+    const at = `/v1/indexes/${index}/entries/${entry}`;
+    return {
+      entry_id: entry, uri: `photos/gallery/${name.replace(" ", "_")}/IMG_${number}.jpg`, class: name, width: 1_024, height: 768, bytes: 180_000,
+      content_hash: entry, metadata: {}, indexed_at: ago(40), thumbnail: `${at}/thumbnail`, image: `${at}/image`,
+    };
   });
 }
 

@@ -131,7 +131,7 @@ export const routes: Route[] = [
   ["POST", "/v1/jobs/:id/retry", single("retry")],
   ["GET", "/v1/jobs/:id/logs", ({ path }) => list(logs.get(path.id ?? "") ?? [])],
   ["GET", "/v1/jobs/:id/metrics", ({ path }) => list(metrics.get(path.id ?? "") ?? [])],
-  ["GET", "/v1/jobs/:id/items", (call) => list((one(call)?.progress?.failed ?? 0) === 0 ? [] : [
+  ["GET", "/v1/jobs/:id/items", (call) => list((one(call)?.progress.failed ?? 0) === 0 ? [] : [
     { uri: "photos/gallery/lemon/IMG_0412.jpg", status: "failed", code: "truncated", detail: "the file ends after 18,432 of 96,210 bytes" },
     { uri: "photos/gallery/teapot/scan_01.tiff", status: "failed", code: "too_many_pixels", detail: "65535 x 65535 pixels are more than the 100,000,000 allowed" },
     { uri: "photos/gallery/volcano/notes.jpg", status: "failed", code: "unknown_format", detail: "no picture: its first bytes are 3c 21 44 4f" },

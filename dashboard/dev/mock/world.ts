@@ -9,6 +9,7 @@ export const empty = process.env.MOCK === "empty";
 export const paused = new Set<string>();
 export const queueSamples: QueueSample[] = [];
 export const workerSamples = new Map<string, WorkerSample[]>();
+type RunningJob = Worker["jobs"][number];
 const GIB = 1_073_741_824;
 const HISTORY_MS = 75 * 60_000;
 
@@ -92,17 +93,17 @@ function step(): void {
   const running = jobs.filter(({ state }) => state === "running");
   const next = jobs.findLast((job) => job.state === "queued" && !paused.has(job.queue) && (job.kind === "search" || !running.some((other) => other.queue === job.queue)));
   if (next !== undefined) {
-    next.progress = next.kind === "search" ? null : { phase: next.kind === "train" ? "training" : "indexing", done: 0, total: 120_000, unit: "pictures", failed: 0, rate: null, eta_seconds: null };
+    next.progress = next.kind === "search" ? { ...next.progress, phase: "running" } : { phase: next.kind === "train" ? "training" : "indexing", done: 0, total: 120_000, unit: "pictures", failed: 0, rate: null, eta_seconds: null };
     if (next.kind === "train") metrics.set(next.id, []);
     become(next, "running", "started");
   }
   if (chance() < 0.35) tell(newJob("search", Date.now(), "queued"), "queued");
   if (chance() < 0.015) tell(newJob(pick(["index", "evaluate", "train"]), Date.now(), "queued"), "queued");
-  workers.forEach((each, place) => (each.jobs = running.filter((_, number) => number % workers.length === place).map(({ id: job, kind }) => ({ id: job, kind }))));
+  workers.forEach((each, place) => (each.jobs = running.filter((_, number) => number % workers.length === place).map(({ id: job, kind }) => ({ id: job, kind: kind as RunningJob["kind"] }))));
 }
 
 function advance(job: Job): void {
-  if (job.progress === null) {
+  if (job.progress.unit === "") {
     if (chance() < 0.04) fail(job);
     else become(job, "succeeded");
     return;

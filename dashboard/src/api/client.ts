@@ -1,10 +1,10 @@
 // The one way the page talks to the API: a typed client, and `take`, which turns every refusal and every
 // failure to connect into an `ApiError` that a person can read. The session cookie travels by itself.
 import createClient from "openapi-fetch";
-import type { paths } from "./paths";
-import type { Page, Problem } from "./types";
+import type { paths } from "./schema";
+import type { Page, Problem, Whole } from "./types";
 
-export const api = createClient<paths>({
+export const api = createClient<paths, "application/json">({
   baseUrl: typeof location === "undefined" ? undefined : location.origin,
   credentials: "same-origin",
   fetch: (request) => globalThis.fetch(request),
@@ -29,14 +29,14 @@ export class ApiError extends Error {
   }
 }
 
-interface Answer<T> {
+export interface Answer<T> {
   data?: T;
   error?: unknown;
   response: Response;
 }
 
 /** The body of a successful answer; throws `ApiError` otherwise. */
-export async function take<T>(pending: Promise<Answer<T>>): Promise<T> {
+export async function take<T>(pending: Promise<Answer<T>>): Promise<Whole<T>> {
   let answer: Answer<T>;
   try {
     answer = await pending;
@@ -45,15 +45,27 @@ export async function take<T>(pending: Promise<Answer<T>>): Promise<T> {
     throw new ApiError("The server cannot be reached. Is it running?", 0, "unreachable");
   }
   if (!answer.response.ok) throw refusal(answer.error, answer.response);
-  return answer.data as T;
+  return answer.data as Whole<T>;
+}
+
+/** A request whose body or answer is no JSON; its answer is a success. */
+export async function send(path: string, init: RequestInit): Promise<Response> {
+  const pending = fetch(path, { credentials: "same-origin", ...init });
+  const answered = pending.then(async (response) => ({ response, ...(!response.ok && { error: await body(response) }) }));
+  await take(answered);
+  return pending;
+}
+
+async function body(response: Response): Promise<unknown> {
+  return response.json().catch(() => null) as Promise<unknown>;
 }
 
 /** Follows cursors from `first` on until the list ends or `maxPages` were read. */
 export async function takeAll<T>(
   page: (cursor: string | undefined) => Promise<Answer<Page<T>>>,
   maxPages = 30,
-): Promise<T[]> {
-  const items: T[] = [];
+): Promise<Whole<T>[]> {
+  const items: Whole<T>[] = [];
   let cursor: string | undefined;
   for (let read = 0; read < maxPages; read += 1) {
     const { items: more, next_cursor: next } = await take(page(cursor));

@@ -193,8 +193,8 @@ export interface paths {
         put?: never;
         /**
          * Empty an index.
-         * @description Its model and earlier generations stay. An index job that runs meanwhile goes on filling it. Needs scope
-         *     `manage`.
+         * @description Its model and earlier generations stay. An index job that runs meanwhile goes on filling it; a rebuild that runs
+         *     ends, for it would bring back what was there. Needs scope `manage`.
          */
         post: operations["post_indexes_name_clear"];
         delete?: never;
@@ -286,7 +286,7 @@ export interface paths {
         put?: never;
         /**
          * Go back to the generation before.
-         * @description The newest retired generation becomes the active one, and the active one retires. Needs scope `manage`.
+         * @description The generation that was active last becomes the active one again, and the active one retires. Needs scope `manage`.
          */
         post: operations["post_indexes_name_rollback"];
         delete?: never;
@@ -1071,17 +1071,17 @@ export interface components {
              * @description Random crops.
              * @default true
              */
-            crop: boolean;
+            crop?: boolean;
             /**
              * @description Random mirroring.
              * @default true
              */
-            mirror: boolean;
+            mirror?: boolean;
             /**
              * @description Noise along the principal components of colour.
              * @default true
              */
-            color_pca: boolean;
+            color_pca?: boolean;
         };
         /** @description A network architecture. */
         BackboneView: {
@@ -1246,7 +1246,7 @@ export interface components {
             /** @description SHA-256 of the file, in hexadecimal. */
             content_hash: string;
             /** @description What the submitter said of it. */
-            metadata: Record<string, never>;
+            metadata: Record<string, unknown>;
             /**
              * Format: date-time
              * @description When it was indexed.
@@ -1283,18 +1283,18 @@ export interface components {
              * @description Higher goes first within a queue, -100 to 100.
              * @default 0
              */
-            priority: number;
+            priority?: number;
             /**
              * Format: int32
              * @description How often the job may be tried, 1 to 20; 3 when not given.
              * @default null
              */
-            max_attempts: number | null;
+            max_attempts?: number | null;
             /**
              * @description Free words to find the job by, at most 20 of 63 and 255 characters.
              * @default {}
              */
-            labels: {
+            labels?: {
                 [key: string]: string;
             };
             /**
@@ -1302,7 +1302,7 @@ export interface components {
              * @description Not before this time.
              * @default null
              */
-            scheduled_at: string | null;
+            scheduled_at?: string | null;
         };
         /** @description One picture of a search by several. */
         ExampleRequest: {
@@ -1327,9 +1327,9 @@ export interface components {
              * @description Only entries of these classes.
              * @default null
              */
-            class: string[] | null;
+            class?: string[] | null;
             /** @description Only entries whose metadata holds all of this. */
-            metadata?: Record<string, never>;
+            metadata?: Record<string, unknown>;
         };
         /** @description A share of the dataset. */
         Fraction: {
@@ -1412,18 +1412,18 @@ export interface components {
              * @description Higher goes first within a queue, -100 to 100.
              * @default 0
              */
-            priority: number;
+            priority?: number;
             /**
              * Format: int32
              * @description How often the job may be tried, 1 to 20; 3 when not given.
              * @default null
              */
-            max_attempts: number | null;
+            max_attempts?: number | null;
             /**
              * @description Free words to find the job by, at most 20 of 63 and 255 characters.
              * @default {}
              */
-            labels: {
+            labels?: {
                 [key: string]: string;
             };
             /**
@@ -1431,7 +1431,7 @@ export interface components {
              * @description Not before this time.
              * @default null
              */
-            scheduled_at: string | null;
+            scheduled_at?: string | null;
         };
         /** @description A named, searchable collection. */
         IndexSummary: {
@@ -1488,7 +1488,7 @@ export interface components {
              */
             priority: number;
             /** @description What it was asked to do. */
-            params: Record<string, never>;
+            params: Record<string, unknown>;
             /** @description Free words to find it by. */
             labels: {
                 [key: string]: string;
@@ -1503,9 +1503,10 @@ export interface components {
              * @description How many there may be.
              */
             max_attempts: number;
-            progress?: components["schemas"]["Progress"] | null;
+            /** @description How far it is; before anything was counted, its state and no unit. */
+            progress: components["schemas"]["Progress"];
             /** @description What came of it; its shape depends on the kind. */
-            result?: Record<string, never> | null;
+            result?: Record<string, unknown> | null;
             error?: components["schemas"]["JobFailure"] | null;
             /**
              * Format: uuid
@@ -1581,7 +1582,7 @@ export interface components {
             progress?: components["schemas"]["Progress"] | null;
             error?: components["schemas"]["JobFailure"] | null;
             /** @description What else belongs to the change: a row of metrics, the reason of the state. */
-            data?: Record<string, never> | null;
+            data?: Record<string, unknown> | null;
             /**
              * Format: date-time
              * @description When it happened.
@@ -1733,7 +1734,7 @@ export interface components {
                 /** @description SHA-256 of the file, in hexadecimal. */
                 content_hash: string;
                 /** @description What the submitter said of it. */
-                metadata: Record<string, never>;
+                metadata: Record<string, unknown>;
                 /**
                  * Format: date-time
                  * @description When it was indexed.
@@ -1815,7 +1816,7 @@ export interface components {
                  */
                 priority: number;
                 /** @description What it was asked to do. */
-                params: Record<string, never>;
+                params: Record<string, unknown>;
                 /** @description Free words to find it by. */
                 labels: {
                     [key: string]: string;
@@ -1830,9 +1831,10 @@ export interface components {
                  * @description How many there may be.
                  */
                 max_attempts: number;
-                progress?: components["schemas"]["Progress"] | null;
+                /** @description How far it is; before anything was counted, its state and no unit. */
+                progress: components["schemas"]["Progress"];
                 /** @description What came of it; its shape depends on the kind. */
-                result?: Record<string, never> | null;
+                result?: Record<string, unknown> | null;
                 error?: components["schemas"]["JobFailure"] | null;
                 /**
                  * Format: uuid
@@ -2037,7 +2039,7 @@ export interface components {
                  */
                 validation_accuracy?: number | null;
                 /** @description Precision by ranking and number of hits, as in a training's result; null when it was not measured. */
-                precision_at?: Record<string, never> | null;
+                precision_at?: Record<string, unknown> | null;
                 /**
                  * Format: int64
                  * @description Size of its weights.
@@ -2046,9 +2048,9 @@ export interface components {
                 /** @description SHA-256 of its weights, in hexadecimal. */
                 weights_sha256: string;
                 /** @description What it was trained on and how well it does. */
-                card: Record<string, never>;
+                card: Record<string, unknown>;
                 /** @description Free words. */
-                labels: Record<string, never>;
+                labels: Record<string, unknown>;
                 /**
                  * Format: date-time
                  * @description When it was made.
@@ -2457,7 +2459,7 @@ export interface components {
              */
             validation_accuracy?: number | null;
             /** @description Precision by ranking and number of hits, as in a training's result; null when it was not measured. */
-            precision_at?: Record<string, never> | null;
+            precision_at?: Record<string, unknown> | null;
             /**
              * Format: int64
              * @description Size of its weights.
@@ -2466,9 +2468,9 @@ export interface components {
             /** @description SHA-256 of its weights, in hexadecimal. */
             weights_sha256: string;
             /** @description What it was trained on and how well it does. */
-            card: Record<string, never>;
+            card: Record<string, unknown>;
             /** @description Free words. */
-            labels: Record<string, never>;
+            labels: Record<string, unknown>;
             /**
              * Format: date-time
              * @description When it was made.
@@ -2518,18 +2520,18 @@ export interface components {
              * @description Higher goes first within a queue, -100 to 100.
              * @default 0
              */
-            priority: number;
+            priority?: number;
             /**
              * Format: int32
              * @description How often the job may be tried, 1 to 20; 3 when not given.
              * @default null
              */
-            max_attempts: number | null;
+            max_attempts?: number | null;
             /**
              * @description Free words to find the job by, at most 20 of 63 and 255 characters.
              * @default {}
              */
-            labels: {
+            labels?: {
                 [key: string]: string;
             };
             /**
@@ -2537,7 +2539,7 @@ export interface components {
              * @description Not before this time.
              * @default null
              */
-            scheduled_at: string | null;
+            scheduled_at?: string | null;
         };
         /**
          * @description The rule that turns gradients into steps.
@@ -2752,18 +2754,18 @@ export interface components {
              * @description Higher goes first within a queue, -100 to 100.
              * @default 0
              */
-            priority: number;
+            priority?: number;
             /**
              * Format: int32
              * @description How often the job may be tried, 1 to 20; 3 when not given.
              * @default null
              */
-            max_attempts: number | null;
+            max_attempts?: number | null;
             /**
              * @description Free words to find the job by, at most 20 of 63 and 255 characters.
              * @default {}
              */
-            labels: {
+            labels?: {
                 [key: string]: string;
             };
             /**
@@ -2771,7 +2773,7 @@ export interface components {
              * @description Not before this time.
              * @default null
              */
-            scheduled_at: string | null;
+            scheduled_at?: string | null;
         };
         /** @description How long things are kept, in seconds. */
         RetentionView: {
@@ -2920,18 +2922,18 @@ export interface components {
              * @description Higher goes first within a queue, -100 to 100.
              * @default 0
              */
-            priority: number;
+            priority?: number;
             /**
              * Format: int32
              * @description How often the job may be tried, 1 to 20; 3 when not given.
              * @default null
              */
-            max_attempts: number | null;
+            max_attempts?: number | null;
             /**
              * @description Free words to find the job by, at most 20 of 63 and 255 characters.
              * @default {}
              */
-            labels: {
+            labels?: {
                 [key: string]: string;
             };
             /**
@@ -2939,7 +2941,7 @@ export interface components {
              * @description Not before this time.
              * @default null
              */
-            scheduled_at: string | null;
+            scheduled_at?: string | null;
         };
         /** @description What a session is made from. */
         SessionRequest: {
@@ -3117,18 +3119,18 @@ export interface components {
              * @description Higher goes first within a queue, -100 to 100.
              * @default 0
              */
-            priority: number;
+            priority?: number;
             /**
              * Format: int32
              * @description How often the job may be tried, 1 to 20; 3 when not given.
              * @default null
              */
-            max_attempts: number | null;
+            max_attempts?: number | null;
             /**
              * @description Free words to find the job by, at most 20 of 63 and 255 characters.
              * @default {}
              */
-            labels: {
+            labels?: {
                 [key: string]: string;
             };
             /**
@@ -3136,7 +3138,7 @@ export interface components {
              * @description Not before this time.
              * @default null
              */
-            scheduled_at: string | null;
+            scheduled_at?: string | null;
         };
         /** @description The parts of an upload, `multipart/form-data`. */
         Upload: {
@@ -3238,24 +3240,24 @@ export interface components {
              * @default
              * @example train/
              */
-            prefix: string;
+            prefix?: string;
             /**
              * Format: int32
              * @description Higher goes first within a queue, -100 to 100.
              * @default 0
              */
-            priority: number;
+            priority?: number;
             /**
              * Format: int32
              * @description How often the job may be tried, 1 to 20; 3 when not given.
              * @default null
              */
-            max_attempts: number | null;
+            max_attempts?: number | null;
             /**
              * @description Free words to find the job by, at most 20 of 63 and 255 characters.
              * @default {}
              */
-            labels: {
+            labels?: {
                 [key: string]: string;
             };
             /**
@@ -3263,7 +3265,7 @@ export interface components {
              * @description Not before this time.
              * @default null
              */
-            scheduled_at: string | null;
+            scheduled_at?: string | null;
         };
         /** @description Where the validation pictures come from. */
         Validation: components["schemas"]["Dataset"] | components["schemas"]["Fraction"];
@@ -3485,7 +3487,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": Record<string, unknown>;
                 };
             };
             /** @description A refusal */
@@ -4922,7 +4924,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": Record<string, unknown>;
                 };
             };
             /** @description A refusal */
@@ -5585,7 +5587,12 @@ export interface operations {
     };
     get_queues: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The most items to answer with, 1 to 1000. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5803,7 +5810,12 @@ export interface operations {
     };
     get_sources: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The most items to answer with, 1 to 1000. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -6241,7 +6253,12 @@ export interface operations {
     };
     get_workers: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The most items to answer with, 1 to 1000. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -1,80 +1,83 @@
-// The wire shapes that the page reads, one name for each. Features import them from here only, so that a
-// change of the contract shows in one file. Times are RFC 3339 UTC strings; ids are UUIDv7.
+// Names for the wire shapes that the page reads, all of them from the generated `schema.ts`. Features import
+// them from here only. What jobs take and give is free-form JSON in the contract; the results that the page
+// shows are written out below. Times are RFC 3339 UTC strings; ids are UUIDv7.
+import type { components } from "./schema";
 
-export type JobState =
-  | "scheduled"
-  | "queued"
-  | "running"
-  | "retrying"
-  | "cancelling"
-  | "succeeded"
-  | "failed"
-  | "cancelled";
+type Schemas = components["schemas"];
 
-export type JobAction = "cancel" | "retry" | "delete";
+/** An answer as it arrives: every field is there, null where there is nothing to say. */
+export type Whole<T> = T extends (infer Each)[]
+  ? Whole<Each>[]
+  : T extends object
+    ? { [Field in keyof T]-?: Whole<Exclude<T[Field], undefined>> }
+    : T;
 
 export interface Page<T> {
   items: T[];
-  next_cursor: string | null;
+  next_cursor?: string | null;
 }
 
-export interface Progress {
-  phase: string;
-  done: number;
-  total: number | null;
-  unit: string;
-  failed: number;
-  rate: number | null;
-  eta_seconds: number | null;
-}
+export type JobState = Schemas["JobState"];
+export type JobAction = Schemas["Action"];
+export type JobError = Schemas["JobFailure"];
+export type Progress = Whole<Schemas["Progress"]>;
 
-export interface JobError {
-  code: string;
-  detail: string;
-}
-
-export interface Job {
-  id: string;
+/** Kinds and queues are open: a newer server may know more of them. */
+export interface Job extends Omit<Whole<Schemas["Job"]>, "kind" | "queue" | "params" | "result"> {
   kind: string;
   queue: string;
-  state: JobState;
-  state_reason: string | null;
-  priority: number;
   params: unknown;
-  labels: Record<string, string>;
-  attempt: number;
-  max_attempts: number;
-  progress: Progress | null;
   result: unknown;
-  error: JobError | null;
-  worker: string | null;
-  created_at: string;
-  scheduled_at: string | null;
-  started_at: string | null;
-  finished_at: string | null;
-  next_attempt_at: string | null;
-  created_by: string | null;
 }
 
-export interface JobCounts {
-  by_state: Partial<Record<JobState, number>>;
-  by_kind: Record<string, number>;
-}
+export type JobCounts = Schemas["JobCounts"];
+export type JobItem = Schemas["JobItem"];
+export type LogLine = Schemas["LogLine"];
 
-/** What `/v1/events` and a job's own stream carry in `data:`; `data` holds the rest of the change. */
-export interface JobEvent {
-  id: number;
+/** A change of one job, as `/v1/events` and a job's own stream carry it; `data` holds the rest of the change. */
+export interface JobEvent extends Omit<Whole<Schemas["JobEvent"]>, "job_id" | "kind" | "queue" | "state" | "attempt"> {
   job_id: string;
   kind: string;
   queue: string;
   state: JobState;
   attempt: number;
-  progress: Progress | null;
-  error: JobError | null;
-  data: unknown;
-  at: string;
 }
 
+export type QueueName = Schemas["Queue"];
+export type Queue = Whole<Schemas["QueueStatus"]>;
+export type QueueSample = Schemas["QueueSample"];
+export type Worker = Whole<Schemas["Worker"]>;
+export type WorkerSample = Schemas["WorkerSample"];
+
+export type Scope = Schemas["Scope"];
+export type Me = Whole<Schemas["Me"]>;
+export type Key = Whole<Schemas["Key"]>;
+export type Problem = Schemas["Problem"];
+
+export type Model = Whole<Schemas["Model"]>;
+export type ModelVersion = Whole<Schemas["ModelVersion"]>;
+export type Confusion = Schemas["Confusion"];
+export type IndexSummary = Whole<Schemas["IndexSummary"]>;
+export type IndexDetail = Whole<Schemas["IndexDetail"]>;
+export type Generation = Whole<Schemas["Generation"]>;
+export type Entry = Whole<Schemas["Entry"]>;
+export type Source = Schemas["Source"];
+export type SourceObject = Whole<Schemas["SourceObject"]>;
+
+export type RankBy = Schemas["RankBy"];
+export type BulkRequest = Schemas["BulkRequest"];
+export type BulkFilter = Schemas["BulkFilter"];
+export type TrainRequest = Schemas["TrainSubmission"];
+
+/** The request bodies that make jobs, by kind. */
+export interface Submissions {
+  train: TrainRequest;
+  index: Schemas["IndexSubmission"];
+  evaluate: Schemas["EvaluateSubmission"];
+  rebuild: Schemas["RebuildSubmission"];
+}
+
+/** One row of a training job's metrics. */
 export interface EpochMetrics {
   epoch: number;
   loss: number;
@@ -86,81 +89,8 @@ export interface EpochMetrics {
   seconds: number;
 }
 
-export interface LogLine {
-  at: string;
-  attempt: number;
-  level: string;
-  message: string;
-}
-
-/** One picture that a job touched, with why it was refused. */
-export interface JobItem {
-  uri: string;
-  status: string;
-  code: string | null;
-  detail: string | null;
-}
-
-export interface Queue {
-  name: string;
-  depth: number;
-  running: number;
-  scheduled: number;
-  retrying: number;
-  oldest_age_seconds: number | null;
-  paused: boolean;
-  finished_per_minute: number;
-  failed_per_minute: number;
-  enqueued_per_minute: number;
-}
-
-/** `succeeded` and `failed` count what finished since the sample before. */
-export interface QueueSample {
-  at: string;
-  queue: string;
-  depth: number;
-  running: number;
-  succeeded: number;
-  failed: number;
-}
-
-export type WorkerState = "ready" | "starting" | "draining" | "stopped" | "lost";
-
-export interface Worker {
-  id: string;
-  name: string;
-  host: string;
-  state: WorkerState;
-  device: string;
-  device_name: string;
-  engine: string;
-  version: string;
-  queues: string[];
-  jobs: { id: string; kind: string }[];
-  utilisation_percent: number | null;
-  memory_used_bytes: number | null;
-  memory_total_bytes: number | null;
-  started_at: string;
-  last_seen: string;
-}
-
-export interface WorkerSample {
-  at: string;
-  utilisation_percent: number | null;
-  memory_used_bytes: number | null;
-  memory_total_bytes: number | null;
-}
-
-export type Scope = "read" | "submit" | "manage" | "admin";
-
-export interface Me {
-  name: string;
-  scope: Scope;
-  scopes: Scope[];
-  expires_at: string | null;
-}
-
-export type RankBy = "embedding" | "probabilities";
+/** P@k by ranking and k, e.g. `{embedding: {"1": 0.93}}`. */
+export type PrecisionAt = Partial<Record<RankBy, Record<string, number>>>;
 
 export interface SearchHit {
   rank: number;
@@ -186,9 +116,6 @@ export interface SearchResult {
   };
   timings_ms: Record<string, number>;
 }
-
-/** P@k by ranking and k, e.g. `{embedding: {"1": 0.93}}`. */
-export type PrecisionAt = Partial<Record<RankBy, Record<string, number>>>;
 
 export interface TrainResult {
   model: string;
@@ -230,117 +157,4 @@ export interface ValidateResult {
   unreadable: number;
   exact_duplicates: number;
   classes: { class: string; files: number; readable: number }[];
-}
-
-export interface Problem {
-  type: string;
-  title: string;
-  status: number;
-  detail: string;
-  instance: string | null;
-  code: string;
-  request_id: string | null;
-  errors?: { pointer: string; detail: string }[];
-}
-
-export interface ModelVersion {
-  name: string;
-  version: number;
-  backbone: string;
-  classes: string[];
-  image_size: number;
-  embedding_dim: number;
-  origin: "imported" | "trained";
-  is_default: boolean;
-  validation_accuracy: number | null;
-  precision_at: PrecisionAt | null;
-  weights_bytes: number;
-  job_id: string | null;
-  card: Record<string, unknown>;
-  created_at: string;
-}
-
-export interface Model {
-  name: string;
-  default_version: number;
-  versions: number;
-  latest: ModelVersion;
-}
-
-/** Rows are true classes, columns the classes that the model answered. */
-export interface Confusion {
-  classes: string[];
-  matrix: number[][];
-}
-
-export interface IndexSummary {
-  name: string;
-  generation: number | null;
-  model: string | null;
-  entries: number;
-  partitions_count: number;
-  building: { generation: number; model: string; entries: number } | null;
-  created_at: string;
-}
-
-export interface Generation {
-  id: number;
-  model: string;
-  state: "building" | "active" | "retired";
-  entries: number;
-  created_at: string;
-  activated_at: string | null;
-}
-
-export interface IndexDetail extends IndexSummary {
-  generations: Generation[];
-  partitions: { class: string; rows: number }[];
-}
-
-export interface Entry {
-  entry_id: string;
-  uri: string;
-  class: string;
-  thumbnail: string;
-}
-
-export interface Source {
-  name: string;
-  kind: string;
-  url: string;
-  writable: boolean;
-}
-
-export interface SourceObject {
-  key: string;
-  size_bytes: number | null;
-  is_prefix: boolean;
-  modified_at: string | null;
-}
-
-export interface Key {
-  id: string;
-  name: string;
-  hint: string;
-  scope: Scope;
-  created_at: string;
-  last_used_at: string | null;
-  expires_at: string | null;
-}
-
-/** The answer to making a key: the only time its secret is told. */
-export interface NewKey extends Key {
-  key: string | null;
-}
-
-export interface Backbone {
-  name: string;
-  default_image_size: number;
-  min_image_size: number;
-  embedding_dim: number;
-}
-
-export interface System {
-  version: string;
-  backbones: Backbone[];
 }

@@ -23,7 +23,11 @@ export function LiveUpdates({ children }: { children: ReactNode }) {
 
   useEffect(() => {
     // What happened between the first fetch and the first event is in neither.
-    if (status === "live" && before.current !== "live") jobs.refetch(jobKeys.all);
+    if (status === "live" && before.current !== "live") {
+      jobs.refetch(jobKeys.all);
+      // The server answers again, and so may what failed meanwhile.
+      void client.refetchQueries({ predicate: ({ state }) => state.status === "error" });
+    }
     // A stream that is refused may mean that the session has ended.
     if (status === "waiting") void client.invalidateQueries({ queryKey: session.queryKey });
     before.current = status;

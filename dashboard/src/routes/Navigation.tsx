@@ -64,7 +64,7 @@ export function Navigation({ onClose }: { onClose: () => void }) {
         <Group justify="space-between" wrap="nowrap" className={classes.who}>
           <div style={{ minWidth: 0 }}>
             <Text size="sm" fw={600} truncate>{me?.name}</Text>
-            <Text size="xs" c="dimmed">may {me?.scope}</Text>
+            <Text size="xs" c="dimmed">scope {me?.scope}</Text>
           </div>
           <Tooltip label="Sign out">
             <ActionIcon aria-label="Sign out" size="lg" loading={signOut.isPending} onClick={() => signOut.mutate()}>

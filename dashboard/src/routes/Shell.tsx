@@ -1,4 +1,4 @@
-import { AppShell, Burger, Group, Text } from "@mantine/core";
+import { AppShell, Burger, Center, Group, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { Outlet, useRouterState } from "@tanstack/react-router";
@@ -16,7 +16,7 @@ import classes from "./Shell.module.css";
 export function Shell() {
   const me = useQuery(session);
   if (me.data === undefined) {
-    return me.isError ? <Failure error={me.error} onRetry={() => void me.refetch()} /> : null;
+    return me.isError ? <Center mih="100dvh"><Failure error={me.error} onRetry={() => void me.refetch()} /></Center> : null;
   }
   if (me.data === null) return <SignIn />;
   return <LiveUpdates><Frame /></LiveUpdates>;

@@ -17,7 +17,7 @@ export function Empty({ icon, title, children, action }: EmptyProps) {
       <ThemeIcon variant="light" color="gray" size={44} radius="xl" mb={6} aria-hidden>{icon}</ThemeIcon>
       <Text fw={600}>{title}</Text>
       {children !== undefined && <Text component="div" size="sm" c="dimmed" maw={440}>{children}</Text>}
-      {action !== undefined && <div style={{ marginTop: 10 }}>{action}</div>}
+      {Boolean(action) && <div style={{ marginTop: 10 }}>{action}</div>}
     </Stack>
   );
 }

@@ -24,11 +24,11 @@ export function Copy({ value, label = "Copy" }: { value: string; label?: string 
   );
 }
 
-/** An id or address in fixed-width type, with its copy button. */
-export function Mono({ value, label }: { value: string; label?: string }) {
+/** An id or address in fixed-width type, with its copy button; `whole` breaks it over lines instead of cutting it. */
+export function Mono({ value, label, whole = false }: { value: string; label?: string; whole?: boolean }) {
   return (
     <Group gap={4} wrap="nowrap" miw={0} maw="100%" display="inline-flex">
-      <Text span className="mono" truncate title={value}>{value}</Text>
+      <Text span className="mono" truncate={!whole} title={value} style={whole ? { overflowWrap: "anywhere" } : undefined}>{value}</Text>
       <Copy value={value} label={label ?? "Copy"} />
     </Group>
   );

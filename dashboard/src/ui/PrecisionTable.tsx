@@ -9,7 +9,7 @@ export function PrecisionTable({ precision }: { precision: PrecisionAt }) {
   const ks = [...new Set(rankings.flatMap((ranking) => Object.keys(precision[ranking] ?? {})))].sort((a, b) => Number(a) - Number(b));
   if (ks.length === 0) return null;
   return (
-    <Table.ScrollContainer minWidth={300} mt="md">
+    <Table.ScrollContainer minWidth={280} mt="md" scrollAreaProps={{ offsetScrollbars: false }}>
       <Table className="tabular" verticalSpacing={7}>
         <Table.Thead>
           <Table.Tr>

@@ -4,10 +4,10 @@
 //! example and the README's table are generated; every problem is reported, all together.
 
 mod local;
+mod secret;
 mod variables;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -17,32 +17,11 @@ use crate::domain::job::Queue;
 use crate::domain::name::Name;
 
 pub use local::{executable, temporary_dir};
+pub use secret::Secret;
 pub use variables::{VARIABLES, Variable, env_example, markdown_table};
 
 /// The source that holds what users upload.
 pub const UPLOADS: &str = "uploads";
-
-/// A value that does not print.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps `value`.
-    pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
-    }
-
-    /// The value itself, for the one place that needs it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
 
 /// Where the database is.
 #[derive(Debug, Clone)]
@@ -209,7 +188,7 @@ impl Environment {
         if !url.is_empty() && !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             self.problems.push("LOOKALIKE_DATABASE_URL must start with postgres://".to_owned());
         }
-        DatabaseConfig { url: Secret(url), max_connections }
+        DatabaseConfig { url: Secret::new(url), max_connections }
     }
 
     /// Reads the settings of sources and artifacts.

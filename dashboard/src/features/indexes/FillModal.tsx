@@ -41,6 +41,7 @@ export function FillModal({ opened, index, onClose }: Props) {
               label="Index"
               description="A new name makes a new index"
               data-autofocus
+              openOnFocus={false}
               data={indexes.data?.map((each) => each.name) ?? []}
               value={name}
               error={errorAt("/index")}

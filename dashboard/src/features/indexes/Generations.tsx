@@ -4,7 +4,7 @@ import { counted } from "~/format/number";
 import { Panel } from "~/ui/Panel";
 import { TimeAgo } from "~/ui/TimeAgo";
 
-const COLORS = { building: "violet", active: "teal", retired: "gray" };
+const COLORS: Record<string, string> = { building: "violet", active: "teal", retired: "gray" };
 
 /** The builds of an index, newest first. */
 export function Generations({ generations }: { generations: Generation[] }) {
@@ -17,7 +17,7 @@ export function Generations({ generations }: { generations: Generation[] }) {
               <Text size="sm" fw={600}>{generation.id} by {generation.model}</Text>
               <Text size="xs" c="dimmed" component="div">{counted(generation.entries, "picture")}, begun <TimeAgo at={generation.created_at} /></Text>
             </div>
-            <Badge color={COLORS[generation.state]} miw="fit-content">{generation.state}</Badge>
+            <Badge color={COLORS[generation.state] ?? "gray"} miw="fit-content">{generation.state}</Badge>
           </Group>
         ))}
       </Stack>

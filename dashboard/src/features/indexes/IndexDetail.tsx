@@ -30,8 +30,8 @@ export function IndexDetail({ name, chosen, onChoose }: Props) {
   return (
     <>
       <PageHeader
+        name={index.name}
         above={<AnchorLink to="/indexes" size="sm" c="dimmed" w="fit-content"><Group gap={5} component="span"><IconArrowLeft size={14} />Indexes</Group></AnchorLink>}
-        title={index.name}
         below={<>Made <TimeAgo at={index.created_at} /></>}
         actions={
           <>

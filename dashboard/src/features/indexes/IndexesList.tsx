@@ -22,7 +22,7 @@ export function IndexesList() {
   return (
     <>
       <PageHeader
-        title="Indexes"
+        name="Indexes"
         below="Collections of pictures that can be searched, each read with one version of a model."
         actions={<Button leftSection={<IconDatabasePlus size={16} />} disabled={!submit} onClick={open}>Fill an index</Button>}
       />
@@ -30,8 +30,8 @@ export function IndexesList() {
       {indexes.isError && indexes.data === undefined && <Panel><Failure error={indexes.error} onRetry={() => void indexes.refetch()} /></Panel>}
       {indexes.data?.length === 0 && (
         <Panel>
-          <Empty icon={<IconBooks size={22} />} title="No index yet">
-            <code>lookalike index</code> makes one and fills it from a source.
+          <Empty icon={<IconBooks size={22} />} title="No index yet" action={submit && <Button variant="default" onClick={open}>Fill an index</Button>}>
+            An index holds the pictures that can be found. Filling one from a source makes it.
           </Empty>
         </Panel>
       )}

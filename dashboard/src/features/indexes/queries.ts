@@ -1,6 +1,7 @@
 // Reading indexes and their entries; clearing, rolling back and deleting them.
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, take, takeAll } from "~/api/client";
+import { every } from "~/live/every";
 
 const ALL = ["indexes"] as const;
 
@@ -14,7 +15,7 @@ export function indexByName(name: string) {
   return queryOptions({
     queryKey: [...ALL, "one", name],
     queryFn: ({ signal }) => take(api.GET("/v1/indexes/{name}", { params: { path: { name } }, signal })),
-    refetchInterval: 10_000,
+    refetchInterval: every(10_000),
   });
 }
 
@@ -41,9 +42,7 @@ export function useIndexAction(name: string) {
       else if (action === "rollback") await take(api.POST("/v1/indexes/{name}/rollback", { params }));
       else await take(api.DELETE("/v1/indexes/{name}", { params }));
     },
-    onSuccess: (_, action) => {
-      if (action === "delete") client.removeQueries({ queryKey: [...ALL, "one", name] });
-      return client.invalidateQueries({ queryKey: ALL });
-    },
+    // The page of an index that is gone is about to be left, and must not ask for it again.
+    onSuccess: (_, action) => client.invalidateQueries({ queryKey: action === "delete" ? indexList.queryKey : ALL }),
   });
 }

@@ -37,7 +37,7 @@ export function ItemsPanel({ id }: { id: string }) {
               <Copy value={item.uri} label="Copy the address" />
             </div>
             <Text size="sm" c="dimmed">
-              {item.code !== null && <Text span c="red" size="sm" className="mono" mr={8}>{item.code}</Text>}
+              <Text span c="red" size="sm" className="mono" mr={8}>{item.code}</Text>
               {item.detail}
             </Text>
           </li>

@@ -17,6 +17,7 @@ import { KindIcon } from "./JobTitle";
 import { JsonPanel } from "./JsonPanel";
 import { kindOf, summaryOf } from "./kinds";
 import { LogsPanel } from "./LogsPanel";
+import { headline } from "./outcome";
 import { ProgressPanel } from "./ProgressPanel";
 import { jobById } from "./queries";
 import { ResultPanel } from "./ResultPanel";
@@ -37,15 +38,15 @@ interface Props {
 export function JobDetail({ id, tab, onTab }: Props) {
   const query = useQuery(jobById(id));
   if (query.isPending) return <Panel><Loading rows={9} height={26} /></Panel>;
-  if (query.data === undefined) {
-    const gone = query.error instanceof ApiError && query.error.status === 404;
+  const gone = query.error instanceof ApiError && query.error.status === 404;
+  if (query.data === undefined || gone) {
     return (
       <Panel>
         {gone ? (
           <Empty icon={<IconMoodEmpty size={22} />} title="No such job" action={<AnchorLink to="/jobs">To all jobs</AnchorLink>}>
             It was deleted, or left with the jobs that are kept no longer.
           </Empty>
-        ) : <Failure error={query.error} onRetry={() => void query.refetch()} />}
+        ) : <Failure error={query.error ?? new Error("There was no answer.")} onRetry={() => void query.refetch()} />}
       </Panel>
     );
   }
@@ -54,11 +55,12 @@ export function JobDetail({ id, tab, onTab }: Props) {
 
 function Shown({ job, tab, onTab }: { job: Job; tab: JobTab; onTab: (tab: JobTab) => void }) {
   const { title, detail } = summaryOf(job);
-  const failed = job.progress?.failed ?? 0;
+  const failed = job.progress.failed;
   const readsPictures = job.kind !== "search" && job.kind !== "noop";
   return (
     <>
       <PageHeader
+        name={`${kindOf(job.kind).label} ${title}`}
         above={
           <AnchorLink to="/jobs" size="sm" c="dimmed" w="fit-content">
             <Group gap={5} component="span"><IconArrowLeft size={14} />Jobs</Group>
@@ -97,7 +99,7 @@ function Overview({ job }: { job: Job }) {
       <Grid.Col span={{ base: 12, lg: 8 }}>
         <Stack gap="md">
           {job.error !== null && (
-            <Alert color="red" icon={<IconAlertTriangle size={18} />} title={job.error.code}>
+            <Alert color="red" icon={<IconAlertTriangle size={18} />} title={headline(job.error.code)}>
               <Box style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>{job.error.detail}</Box>
             </Alert>
           )}

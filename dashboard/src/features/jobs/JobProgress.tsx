@@ -2,13 +2,13 @@ import { Group, Progress, Text } from "@mantine/core";
 import type { Job } from "~/api/types";
 import { percent } from "~/format/number";
 import { useNow } from "~/ui/now";
-import { amount, outcome, remaining, share } from "./outcome";
+import { amount, isCounted, outcome, remaining, share } from "./outcome";
 
 /** One cell that says where the job stands: a bar with its ETA while it runs, one line otherwise. */
 export function JobProgress({ job }: { job: Job }) {
   const now = useNow();
   const moving = job.state === "running" || job.state === "cancelling";
-  if (!moving || job.progress === null) {
+  if (!moving || !isCounted(job.progress)) {
     const text = outcome(job, now);
     return <Text size="sm" c={job.state === "failed" ? "red" : "dimmed"} lineClamp={2} title={text}>{text}</Text>;
   }

@@ -12,6 +12,7 @@ import { activeFilters, type JobSearch } from "./filter";
 import { JobFilters } from "./JobFilters";
 import { JobTable } from "./JobTable";
 import { MOST_LIVE_PAGES } from "./live";
+import { NewJobMenu } from "./NewJobMenu";
 import { jobCounts, jobList } from "./queries";
 import { Shortcuts } from "./Shortcuts";
 import { StateTabs } from "./StateTabs";
@@ -44,9 +45,9 @@ export function JobsList({ search, onSearch }: Props) {
   return (
     <>
       <PageHeader
-        title="Jobs"
+        name="Jobs"
         below="Everything that was asked for: training, indexing, searches and evaluations."
-        actions={<Shortcuts />}
+        actions={<><Shortcuts /><NewJobMenu /></>}
       />
       <Panel flush>
         <StateTabs value={search.state} counts={counts.data} onChange={(state) => onSearch({ ...search, state })} />
@@ -86,8 +87,8 @@ function NoJobs({ filtered, onClear }: { filtered: boolean; onClear: () => void 
   }
   return (
     <Empty icon={<IconStack2 size={22} />} title="No jobs yet">
-      Train a model with <code>lookalike train</code>, fill an index with <code>lookalike index</code>, or search
-      with a picture; each shows up here at once.
+      Train a model, fill an index or search with a picture: here, on the command line or over the API. Each job
+      shows up at once.
     </Empty>
   );
 }

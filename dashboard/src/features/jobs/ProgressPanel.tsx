@@ -4,12 +4,12 @@ import { percent, significant } from "~/format/number";
 import { Panel } from "~/ui/Panel";
 import { Figures } from "~/ui/Figures";
 import { duration } from "~/format/time";
-import { amount, share } from "./outcome";
+import { amount, isCounted, share } from "./outcome";
 
 /** How far a running job is, how fast it goes and when it will be done. */
 export function ProgressPanel({ job }: { job: Job }) {
   const { progress } = job;
-  if (progress === null) return null;
+  if (!isCounted(progress)) return null;
   const done = share(progress);
   const eta = progress.eta_seconds;
   return (

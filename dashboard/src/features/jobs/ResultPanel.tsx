@@ -79,7 +79,7 @@ function Evaluated({ result }: { result: EvaluateResult }) {
         figures={[
           { label: "Accuracy", value: percent(result.accuracy) },
           { label: "mAP", value: result.map.embedding?.toFixed(3) ?? "–", hint: "by embedding" },
-          { label: "Routing recall", value: percent(result.routing_recall), hint: "true class among those probed" },
+          { label: "Routing recall", value: percent(result.routing_recall), hint: "hits of an exhaustive search that routing kept" },
           { label: "Classes probed", value: significant(result.partitions_probed), hint: "on average" },
         ]}
       />

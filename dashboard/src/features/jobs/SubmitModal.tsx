@@ -4,6 +4,7 @@ import { IconAlertTriangle } from "@tabler/icons-react";
 import { type ReactNode, type SyntheticEvent, useState } from "react";
 import { ApiError } from "~/api/client";
 import { type Submission, useSubmit } from "./queries";
+import classes from "./SubmitModal.module.css";
 
 export type ErrorAt = (...pointers: string[]) => string | undefined;
 
@@ -46,7 +47,7 @@ export function SubmitModal({ opened, title, action, submission, onClose, childr
               {fields.length > 1 ? fields.map(({ pointer, detail }) => <div key={pointer}>{detail}</div>) : submit.error.message}
             </Alert>
           )}
-          <Group justify="flex-end" gap="xs">
+          <Group justify="flex-end" gap="xs" className={classes.actions}>
             <Button variant="default" onClick={onClose}>Go back</Button>
             <Button type="submit" loading={submit.isPending} disabled={submission === null}>{action}</Button>
           </Group>

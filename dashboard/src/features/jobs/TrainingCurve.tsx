@@ -3,10 +3,12 @@ import { Box, SegmentedControl } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { IconChartLine } from "@tabler/icons-react";
 import { useState } from "react";
+import { ApiError } from "~/api/client";
 import type { EpochMetrics } from "~/api/types";
 import { percent, significant } from "~/format/number";
 import { Empty, Failure, Loading } from "~/ui/Blank";
 import { Figures } from "~/ui/Figures";
+import { Legend } from "~/ui/Legend";
 import { Panel } from "~/ui/Panel";
 import { trainingMetrics } from "./queries";
 
@@ -18,6 +20,7 @@ const VIEWS = {
       { name: "validation_accuracy", label: "Validation", color: "brand.6" },
     ],
     format: (value: number) => percent(value, 0),
+    from: 0,
   },
   loss: {
     label: "Loss",
@@ -37,6 +40,8 @@ export function TrainingCurve({ id, running }: { id: string; running: boolean })
   const [view, setView] = useState<View>("accuracy");
   const metrics = useQuery(trainingMetrics(id));
   const shown = VIEWS[view];
+  // A model outlives the job that trained it.
+  if (metrics.error instanceof ApiError && metrics.error.status === 404) return null;
   const choices = Object.entries(VIEWS).map(([value, { label }]) => ({ value, label }));
   return (
     <Panel
@@ -50,28 +55,43 @@ export function TrainingCurve({ id, running }: { id: string; running: boolean })
       )}
       {metrics.data !== undefined && metrics.data.length > 0 && (
         <>
-          <LineChart
-            h={270}
-            data={metrics.data.map((row) => ({ ...row }))}
-            dataKey="epoch"
-            series={shown.series}
-            valueFormatter={shown.format}
-            curveType="monotone"
-            strokeWidth={2}
-            withDots={metrics.data.length < 3}
-            withLegend={shown.series.length > 1}
-            legendProps={{ verticalAlign: "bottom", height: 32, itemSorter: null }}
-            yAxisProps={{ width: 52, domain: ["auto", "auto"] }}
-            gridAxis="x"
-            tickLine="none"
-            connectNulls
-            lineChartProps={{ accessibilityLayer: true }}
-          />
+          <div role="img" aria-label={`${shown.label} by epoch`}>
+            <LineChart
+              h={250}
+              data={metrics.data.map((row) => ({ ...row }))}
+              dataKey="epoch"
+              series={shown.series}
+              valueFormatter={shown.format}
+              curveType="monotone"
+              strokeWidth={2}
+              withDots={metrics.data.length < 3}
+              xAxisProps={epochs(metrics.data)}
+              yAxisProps={{ width: 52, domain: ["from" in shown ? shown.from : "auto", "auto"] }}
+              gridAxis="x"
+              tickLine="none"
+              connectNulls
+              tooltipProps={{ labelFormatter: (epoch) => (typeof epoch === "number" ? `Epoch ${epoch}` : "") }}
+              lineChartProps={{ margin: { top: 8, right: 8, left: 0, bottom: 0 } }}
+              lineProps={{ isAnimationActive: false }}
+            />
+          </div>
+          {shown.series.length > 1 && <Legend series={shown.series} />}
           <Latest rows={metrics.data} />
         </>
       )}
     </Panel>
   );
+}
+
+const EPOCH_STEPS = [1, 2, 5, 10, 20, 50, 100, 200];
+
+/** A scale from the first epoch to the last, with at most ten round numbers on it. */
+function epochs(rows: EpochMetrics[]) {
+  const [first = 1, last = 1] = [rows[0]?.epoch, rows.at(-1)?.epoch];
+  const step = EPOCH_STEPS.find((each) => (last - first) / each <= 10) ?? 500;
+  const start = Math.ceil(first / step) * step;
+  const ticks = Array.from({ length: Math.floor((last - start) / step) + 1 }, (_, place) => start + place * step);
+  return { type: "number" as const, domain: [first, Math.max(last, first + 1)], ticks, tickMargin: 8 };
 }
 
 function Latest({ rows }: { rows: EpochMetrics[] }) {

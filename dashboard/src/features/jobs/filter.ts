@@ -1,6 +1,5 @@
 // The filter of the job list as it stands in the URL. A period such as `24h` becomes a time only when asked.
-import type { JobFilter } from "~/api/paths";
-import type { JobState } from "~/api/types";
+import type { BulkFilter, JobState } from "~/api/types";
 import { isJobState } from "./states";
 
 export const PERIODS = { "1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days" } as const;
@@ -16,6 +15,8 @@ export interface JobSearch {
   since?: Period;
 }
 
+type JobFilter = Partial<Record<keyof JobSearch, string | undefined>>;
+
 /** What of a URL's parameters is a filter; anything else is left out. */
 export function jobSearch(raw: Record<string, unknown>): JobSearch {
   return {
@@ -27,9 +28,16 @@ export function jobSearch(raw: Record<string, unknown>): JobSearch {
   };
 }
 
-/** The filter as the API takes it. */
+/** The filter as the list takes it. */
 export function wire({ since, ...rest }: JobSearch, now: number): JobFilter {
   return { ...rest, since: since && new Date(now - PERIOD_MS[since]).toISOString() };
+}
+
+/** The filter as an action on many jobs takes it, which allows several values of each. */
+export function bulkWire(search: JobSearch, now: number): BulkFilter {
+  const { since, ...fields } = wire(search, now);
+  const lists = Object.entries(fields).map(([field, value]) => [field, value && [value]]);
+  return { ...(Object.fromEntries(lists) as BulkFilter), ...(since !== undefined && { since }) };
 }
 
 /** How many filters are set. */

@@ -4,6 +4,17 @@ import { count, counted, percent, significant } from "~/format/number";
 import { duration, relative } from "~/format/time";
 import { evaluateResult, indexResult, searchResult, trainResult, validateResult } from "./read";
 
+/** A code as a heading: `too_few_pictures` → `Too few pictures`. */
+export function headline(code: string): string {
+  const words = code.replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** Whether anything was counted yet: a job that waits, and a search, count nothing. */
+export function isCounted(progress: Progress): boolean {
+  return progress.unit !== "";
+}
+
 /** Share done, 0 to 1; null when the total is not known. */
 export function share(progress: Progress | null): number | null {
   if (!progress?.total) return null;
@@ -39,7 +50,7 @@ export function outcome(job: Job, now: number): string {
       return success(job);
     case "running":
     case "cancelling":
-      return job.progress === null ? "Started" : job.progress.phase;
+      return isCounted(job.progress) ? job.progress.phase : "Started";
   }
 }
 

@@ -2,10 +2,9 @@
 import {
   type InfiniteData, infiniteQueryOptions, keepPreviousData, queryOptions, useMutation, useQueryClient,
 } from "@tanstack/react-query";
-import { ApiError, api, take, takeAll } from "~/api/client";
-import type { Submissions } from "~/api/paths";
-import type { Job, JobAction, Page } from "~/api/types";
-import { type JobSearch, wire } from "./filter";
+import { type Answer, api, send, take, takeAll } from "~/api/client";
+import type { EpochMetrics, Job, JobAction, Page, Submissions } from "~/api/types";
+import { bulkWire, type JobSearch, wire } from "./filter";
 import { isFinal } from "./states";
 
 export const jobKeys = {
@@ -69,16 +68,18 @@ export function failedItems(id: string) {
 
 /** The job's failed pictures as one CSV file. */
 export async function failedItemsFile(id: string): Promise<Blob> {
-  const response = await fetch(`/v1/jobs/${encodeURIComponent(id)}/items`, { headers: { Accept: "text/csv" } });
-  if (!response.ok) throw new ApiError("The list could not be downloaded.", response.status, "download_failed");
+  const response = await send(`/v1/jobs/${encodeURIComponent(id)}/items`, { headers: { Accept: "text/csv" } });
   return response.blob();
 }
 
 export function trainingMetrics(id: string) {
   return queryOptions({
     queryKey: jobKeys.metrics(id),
+    // The contract leaves it open what an epoch measures.
     queryFn: ({ signal }) =>
-      takeAll((cursor) => api.GET("/v1/jobs/{id}/metrics", { params: { path: { id }, query: { limit: 1000, cursor } }, signal })),
+      takeAll((cursor) => api.GET("/v1/jobs/{id}/metrics", {
+        params: { path: { id }, query: { limit: 1000, cursor } }, signal,
+      }) as Promise<Answer<Page<EpochMetrics>>>),
   });
 }
 
@@ -98,16 +99,16 @@ export function useSubmit() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: ({ submission, key }: { submission: Submission; key: string }) => {
-      const params = { header: { "Idempotency-Key": key } };
+      const headers = { "Idempotency-Key": key };
       switch (submission.kind) {
         case "train":
-          return take(api.POST("/v1/jobs/train", { params, body: submission.body }));
+          return take(api.POST("/v1/jobs/train", { headers, body: submission.body }));
         case "index":
-          return take(api.POST("/v1/jobs/index", { params, body: submission.body }));
+          return take(api.POST("/v1/jobs/index", { headers, body: submission.body }));
         case "evaluate":
-          return take(api.POST("/v1/jobs/evaluate", { params, body: submission.body }));
+          return take(api.POST("/v1/jobs/evaluate", { headers, body: submission.body }));
         case "rebuild":
-          return take(api.POST("/v1/jobs/rebuild", { params, body: submission.body }));
+          return take(api.POST("/v1/jobs/rebuild", { headers, body: submission.body }));
       }
     },
     onSuccess: () => client.invalidateQueries({ queryKey: jobKeys.all }),
@@ -124,9 +125,10 @@ export function useJobAction(id: string) {
       else if (action === "retry") await take(api.POST("/v1/jobs/{id}/retry", { params }));
       else await take(api.DELETE("/v1/jobs/{id}", { params }));
     },
-    onSuccess: (_, action) => {
-      if (action === "delete") client.removeQueries({ queryKey: jobKeys.one(id) });
-      return client.invalidateQueries({ queryKey: jobKeys.all });
+    onSuccess: async (_, action) => {
+      if (action !== "delete") return client.invalidateQueries({ queryKey: jobKeys.all });
+      // The page that is about to be left must not ask for it again.
+      await Promise.all([jobKeys.lists, jobKeys.counts].map((queryKey) => client.invalidateQueries({ queryKey })));
     },
   });
 }
@@ -138,7 +140,7 @@ export function useBulkAction() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: ({ action, target }: { action: JobAction; target: BulkTarget }) => {
-      const body = "ids" in target ? { action, ids: target.ids } : { action, filter: wire(target.matching, Date.now()) };
+      const body = "ids" in target ? { action, ids: target.ids } : { action, filter: bulkWire(target.matching, Date.now()) };
       return take(api.POST("/v1/jobs/bulk", { body }));
     },
     onSuccess: () => client.invalidateQueries({ queryKey: jobKeys.all }),

@@ -1,5 +1,5 @@
 // Params and results are free-form JSON on the wire. These read them without trusting them.
-import type { EvaluateResult, IndexResult, Job, SearchResult, TrainResult, ValidateResult } from "~/api/types";
+import type { EvaluateResult, IndexResult, Job, PrecisionAt, SearchResult, TrainResult, ValidateResult } from "~/api/types";
 
 /** The value as an object; an empty one when it is none. */
 export function record(value: unknown): Record<string, unknown> {
@@ -12,6 +12,11 @@ export function text(value: unknown): string | null {
 
 export function number(value: unknown): number | null {
   return typeof value === "number" ? value : null;
+}
+
+/** P@k by ranking, of a result or a model's card. */
+export function precisionAt(value: unknown): PrecisionAt {
+  return record(value);
 }
 
 export function searchResult(job: Job): SearchResult | null {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Attempt, withEvent } from "./attempts";
-import { jobSearch, wire } from "./filter";
+import { bulkWire, jobSearch, wire } from "./filter";
 import { summaryOf } from "./kinds";
 import { amount, outcome, share } from "./outcome";
 import { aJob, anEvent } from "./sample";
@@ -82,6 +82,12 @@ describe("the list's filter", () => {
   it("turns a period into a time", () => {
     expect(wire({ since: "1h" }, NOW).since).toBe("2026-11-23T11:01:00.000Z");
     expect(wire({}, NOW).since).toBeUndefined();
+  });
+
+  it("names several values for an action on many jobs, and leaves out what is not set", () => {
+    const sent: unknown = JSON.parse(JSON.stringify(bulkWire({ state: "failed", since: "1h", kind: undefined }, NOW)));
+    expect(sent).toEqual({ state: ["failed"], since: "2026-11-23T11:01:00.000Z" });
+    expect(JSON.stringify(bulkWire({}, NOW))).toBe("{}");
   });
 });
 

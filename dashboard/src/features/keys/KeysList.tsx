@@ -9,6 +9,7 @@ import { Confirm } from "~/ui/Confirm";
 import { PageHeader } from "~/ui/PageHeader";
 import { Panel } from "~/ui/Panel";
 import { TimeAgo } from "~/ui/TimeAgo";
+import classes from "./KeysList.module.css";
 import { NewKeyModal } from "./NewKeyModal";
 import { keyList, useRevokeKey } from "./queries";
 
@@ -21,7 +22,7 @@ export function KeysList() {
   return (
     <>
       <PageHeader
-        title="Keys"
+        name="Keys"
         below="Who may call the API, and how far. Only a hash of each key is kept."
         actions={<Button leftSection={<IconPlus size={16} />} onClick={() => setMaking(true)}>New key</Button>}
       />
@@ -30,14 +31,14 @@ export function KeysList() {
         {keys.isError && keys.data === undefined && <Failure error={keys.error} onRetry={() => void keys.refetch()} />}
         {keys.data?.length === 0 && <Empty icon={<IconKey size={22} />} title="No keys" />}
         {keys.data !== undefined && keys.data.length > 0 && (
-          <Table.ScrollContainer minWidth={560}>
-            <Table verticalSpacing={11} horizontalSpacing={18}>
-              <Table.Thead>
-                <Table.Tr c="dimmed" fz="xs"><Table.Th>Name</Table.Th><Table.Th>May</Table.Th><Table.Th>Made</Table.Th><Table.Th>Last used</Table.Th><Table.Th>Expires</Table.Th><Table.Th aria-label="Actions" /></Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>{keys.data.map((key) => <Row key={key.id} item={key} onRevoke={() => setRevoked(key)} />)}</Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
+          <Table verticalSpacing={11} horizontalSpacing={18} className={classes.table}>
+            <Table.Thead>
+              <Table.Tr c="dimmed" fz="xs">
+                <Table.Th>Name</Table.Th><Table.Th>Scope</Table.Th><Table.Th visibleFrom="sm">Made</Table.Th><Table.Th>Last used</Table.Th><Table.Th visibleFrom="sm">Expires</Table.Th><Table.Th aria-label="Actions" />
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>{keys.data.map((key) => <Row key={key.id} item={key} onRevoke={() => setRevoked(key)} />)}</Table.Tbody>
+          </Table>
         )}
       </Panel>
       <NewKeyModal opened={making} onClose={() => setMaking(false)} />
@@ -63,9 +64,9 @@ function Row({ item, onRevoke }: { item: Key; onRevoke: () => void }) {
     <Table.Tr>
       <Table.Td style={{ whiteSpace: "nowrap" }}><Text size="sm" fw={600}>{item.name}</Text><Text size="xs" c="dimmed" className="mono">{item.hint}</Text></Table.Td>
       <Table.Td><Badge miw="fit-content" color={item.scope === "admin" ? "red" : item.scope === "manage" ? "orange" : "brand"}>{item.scope}</Badge></Table.Td>
-      <Table.Td c="dimmed"><TimeAgo at={item.created_at} /></Table.Td>
+      <Table.Td c="dimmed" visibleFrom="sm"><TimeAgo at={item.created_at} /></Table.Td>
       <Table.Td c="dimmed"><TimeAgo at={item.last_used_at} absent="never" /></Table.Td>
-      <Table.Td c="dimmed"><TimeAgo at={item.expires_at} absent="never" /></Table.Td>
+      <Table.Td c="dimmed" visibleFrom="sm"><TimeAgo at={item.expires_at} absent="never" /></Table.Td>
       <Table.Td ta="right">
         <Tooltip label="Delete"><ActionIcon color="red" aria-label={`Delete the key ${item.name}`} onClick={onRevoke}><IconTrash size={16} /></ActionIcon></Tooltip>
       </Table.Td>

@@ -35,7 +35,7 @@ export function NewKeyModal({ opened, onClose }: { opened: boolean; onClose: () 
       {make.data !== undefined ? (
         <Stack>
           <Alert color="teal" icon={<IconCheck size={18} />} title="Copy it now">It is not shown again.</Alert>
-          <Mono value={make.data.key ?? ""} label="Copy the key" />
+          <Mono value={make.data.key ?? ""} label="Copy the key" whole />
           <Group justify="flex-end"><Button onClick={close}>Done</Button></Group>
         </Stack>
       ) : (
@@ -48,7 +48,7 @@ export function NewKeyModal({ opened, onClose }: { opened: boolean; onClose: () 
               onChange={(event) => setName(event.currentTarget.value)}
               error={make.error?.message ?? (name !== "" && !NAME.test(name) ? "Small letters, digits, _ and - only" : undefined)}
             />
-            <Select label="May" allowDeselect={false} data={SCOPES} value={scope} onChange={(value) => setScope((value ?? "submit"))} />
+            <Select label="Scope" allowDeselect={false} data={SCOPES} value={scope} onChange={(value) => setScope((value ?? "submit"))} />
             <Group justify="flex-end" gap="xs">
               <Button variant="default" onClick={close}>Go back</Button>
               <Button type="submit" loading={make.isPending} disabled={!NAME.test(name)}>Make the key</Button>

@@ -20,10 +20,16 @@ export function ConfusionPanel({ name, version }: { name: string; version: numbe
   if (data === undefined) return <Panel title="Confusion"><Failure error={error} onRetry={() => void refetch()} /></Panel>;
   const sums = data.matrix.map((row) => row.reduce((sum, value) => sum + value, 0));
   return (
-    <Panel title="Confusion" hint="rows are the true classes, columns the answers">
-      <ScrollArea type="auto">
+    <Panel title="Confusion" hint="true classes down, answers across">
+      <ScrollArea type="auto" offsetScrollbars="x">
         <table className={classes.matrix} onMouseLeave={() => setOver(null)}>
           <caption>Confusion matrix of {name}@{version}</caption>
+          <thead>
+            <tr>
+              <td />
+              {data.classes.map((name, column) => <th key={name} scope="col" data-over={over?.column === column || undefined}><span>{name}</span></th>)}
+            </tr>
+          </thead>
           <tbody>
             {data.matrix.map((values, row) => (
               <tr key={data.classes[row]}>

@@ -1,11 +1,10 @@
-import { Badge, Button, Grid, Group, Select, Stack } from "@mantine/core";
+import { Badge, Grid, Group, Select, Stack } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { IconArrowLeft, IconDownload, IconMoodEmpty } from "@tabler/icons-react";
+import { IconArrowLeft, IconMoodEmpty } from "@tabler/icons-react";
 import { lazy, Suspense } from "react";
 import type { ModelVersion } from "~/api/types";
 import { JsonPanel } from "~/features/jobs/JsonPanel";
-import { record } from "~/features/jobs/read";
-import { useMay } from "~/features/session/useMay";
+import { precisionAt, record } from "~/features/jobs/read";
 import { bytes, percent, significant } from "~/format/number";
 import { Empty, Failure, Loading } from "~/ui/Blank";
 import { type Fact, Facts } from "~/ui/Facts";
@@ -17,7 +16,8 @@ import { PrecisionTable } from "~/ui/PrecisionTable";
 import { Readable } from "~/ui/Readable";
 import { TimeAgo } from "~/ui/TimeAgo";
 import { ConfusionPanel } from "./ConfusionPanel";
-import { modelVersions, useSetDefault } from "./queries";
+import { ModelActions } from "./ModelActions";
+import { modelVersions } from "./queries";
 
 const TrainingCurve = lazy(() => import("~/features/jobs/TrainingCurve").then((module) => ({ default: module.TrainingCurve })));
 
@@ -30,8 +30,6 @@ interface Props {
 /** A model's card: what it is, how good it is, and where it came from. */
 export function ModelDetail({ name, version, onVersion }: Props) {
   const versions = useQuery(modelVersions(name));
-  const setDefault = useSetDefault(name);
-  const manage = useMay("manage");
   if (versions.isPending) return <Panel><Loading rows={8} /></Panel>;
   if (versions.isError && versions.data === undefined) return <Panel><Failure error={versions.error} onRetry={() => void versions.refetch()} /></Panel>;
   const shown = versions.data.find((each) => each.version === version) ?? versions.data.find((each) => each.is_default) ?? versions.data[0];
@@ -39,8 +37,9 @@ export function ModelDetail({ name, version, onVersion }: Props) {
   return (
     <>
       <PageHeader
+        name={shown.reference}
         above={<AnchorLink to="/models" size="sm" c="dimmed" w="fit-content"><Group gap={5} component="span"><IconArrowLeft size={14} />Models</Group></AnchorLink>}
-        title={<Group gap={10} component="span">{name}@{shown.version}{shown.is_default && <Badge size="lg">Default</Badge>}</Group>}
+        title={<Group gap={10} component="span">{shown.reference}{shown.is_default && <Badge size="lg">Default</Badge>}</Group>}
         below={<>{shown.backbone} · {shown.origin} <TimeAgo at={shown.created_at} /></>}
         actions={
           <>
@@ -52,8 +51,7 @@ export function ModelDetail({ name, version, onVersion }: Props) {
               value={String(shown.version)}
               onChange={(value) => value !== null && onVersion(Number(value))}
             />
-            <Button variant="default" disabled={shown.is_default || !manage} loading={setDefault.isPending} onClick={() => setDefault.mutate(shown.version)}>Make default</Button>
-            <Button component="a" href={`/v1/models/${name}/${shown.version}/weights`} download variant="default" leftSection={<IconDownload size={16} />}>Weights</Button>
+            <ModelActions model={shown} last={versions.data.length === 1} />
           </>
         }
       />
@@ -89,11 +87,11 @@ function Card({ model }: { model: ModelVersion }) {
             <Figures
               figures={[
                 { label: "Validation accuracy", value: percent(model.validation_accuracy) },
+                { label: "P@1", value: precisionAt(model.precision_at).embedding?.["1"]?.toFixed(3) ?? "–", hint: "by embedding" },
                 { label: "Classes", value: model.classes.length },
-                { label: "Embedding", value: model.embedding_dim },
               ]}
             />
-            {model.precision_at !== null && <PrecisionTable precision={model.precision_at} />}
+            {model.precision_at !== null && <PrecisionTable precision={precisionAt(model.precision_at)} />}
           </Panel>
           {model.job_id !== null && (
             <Suspense fallback={<Panel title="Training curve"><Loading rows={6} /></Panel>}>

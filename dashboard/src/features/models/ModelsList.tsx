@@ -3,6 +3,7 @@ import { useDisclosure } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { IconBoxModel2, IconSchool } from "@tabler/icons-react";
 import type { Model } from "~/api/types";
+import { precisionAt } from "~/features/jobs/read";
 import { useMay } from "~/features/session/useMay";
 import { percent } from "~/format/number";
 import { Empty, Failure, Loading } from "~/ui/Blank";
@@ -22,7 +23,7 @@ export function ModelsList() {
   return (
     <>
       <PageHeader
-        title="Models"
+        name="Models"
         below="What pictures are recognised with. A version never changes once it is ready."
         actions={<Button leftSection={<IconSchool size={16} />} disabled={!submit} onClick={open}>Train a model</Button>}
       />
@@ -30,8 +31,8 @@ export function ModelsList() {
       {models.isError && models.data === undefined && <Panel><Failure error={models.error} onRetry={() => void models.refetch()} /></Panel>}
       {models.data?.length === 0 && (
         <Panel>
-          <Empty icon={<IconBoxModel2 size={22} />} title="No model yet">
-            Train one with <code>lookalike train</code>, or import weights with <code>lookalike models import</code>.
+          <Empty icon={<IconBoxModel2 size={22} />} title="No model yet" action={submit && <Button variant="default" onClick={open}>Train a model</Button>}>
+            Train one on labelled pictures, or import weights with <code>lookalike models import</code>.
           </Empty>
         </Panel>
       )}
@@ -54,7 +55,7 @@ function Card({ model }: { model: Model }) {
         dense
         figures={[
           { label: "Accuracy", value: percent(latest.validation_accuracy) },
-          { label: "P@1", value: latest.precision_at?.embedding?.["1"]?.toFixed(3) ?? "–" },
+          { label: "P@1", value: precisionAt(latest.precision_at).embedding?.["1"]?.toFixed(3) ?? "–" },
           { label: "Classes", value: latest.classes.length },
           { label: "Versions", value: model.versions },
         ]}

@@ -34,6 +34,7 @@ export function TrainModal({ opened, onClose }: { opened: boolean; onClose: () =
             label="Model"
             description="A new name, or one whose next version is to be made"
             data-autofocus
+            openOnFocus={false}
             data={names}
             value={form.model}
             error={errorAt("/model")}
@@ -45,7 +46,7 @@ export function TrainModal({ opened, onClose }: { opened: boolean; onClose: () =
             <SegmentedControl
               fullWidth
               aria-labelledby="held"
-              data={[{ value: "share", label: "A share of the training pictures" }, { value: "set", label: "A set of their own" }]}
+              data={[{ value: "share", label: "A share of them" }, { value: "set", label: "A set of their own" }]}
               value={form.held}
               onChange={(held) => set({ held: held === "set" ? "set" : "share" })}
             />

@@ -30,7 +30,7 @@ export function modelVersions(name: string) {
 export function confusion(name: string, version: number) {
   return queryOptions({
     queryKey: [...ALL, "confusion", name, version],
-    queryFn: ({ signal }) => take(api.GET("/v1/models/{name}/{version}/confusion", { params: { path: { name, version } }, signal })),
+    queryFn: ({ signal }) => take(api.GET("/v1/models/{name}/{version}/confusion", { params: { path: { name, version: String(version) } }, signal })),
     staleTime: Infinity,
   });
 }
@@ -43,10 +43,11 @@ export function useSetDefault(name: string) {
   });
 }
 
-export function useDeleteVersion(name: string) {
+/** Deletes a version; `last` when the name goes with it, whose page must not ask for it again. */
+export function useDeleteVersion(name: string, last: boolean) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (version: number) => take(api.DELETE("/v1/models/{name}/{version}", { params: { path: { name, version } } })),
-    onSuccess: () => client.invalidateQueries({ queryKey: ALL }),
+    mutationFn: (version: number) => take(api.DELETE("/v1/models/{name}/{version}", { params: { path: { name, version: String(version) } } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: last ? modelList.queryKey : ALL }),
   });
 }

@@ -1,6 +1,6 @@
 // The training form as it is filled in, and the request it becomes. What is left empty is left out, so that
 // the server's defaults hold.
-import type { TrainRequest } from "~/api/paths";
+import type { TrainRequest } from "~/api/types";
 
 type Number = number | "";
 
@@ -17,7 +17,7 @@ export interface TrainForm {
   imageSize: Number;
   learningRate: Number;
   optimizer: "sgd" | "adamw";
-  schedule: "cosine" | "step" | "constant";
+  schedule: NonNullable<TrainRequest["schedule"]>;
   freeze: "none" | "backbone" | "norm" | null;
   patience: Number;
   leastPictures: Number;

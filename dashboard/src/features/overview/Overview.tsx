@@ -18,7 +18,7 @@ export function Overview({ range, onRange }: Props) {
   return (
     <>
       <PageHeader
-        title="Overview"
+        name="Overview"
         actions={
           <SegmentedControl
             aria-label="Period of the charts"

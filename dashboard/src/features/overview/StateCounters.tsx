@@ -4,11 +4,12 @@ import { Link } from "@tanstack/react-router";
 import { jobCounts } from "~/features/jobs/queries";
 import { STATES, STATE_ORDER } from "~/features/jobs/states";
 import { compact, count } from "~/format/number";
+import { every } from "~/live/every";
 import classes from "./StateCounters.module.css";
 
 /** How many jobs are in each state; each number leads to them. */
 export function StateCounters() {
-  const counts = useQuery({ ...jobCounts, refetchInterval: 10_000 });
+  const counts = useQuery({ ...jobCounts, refetchInterval: every(10_000) });
   return (
     <ul className={classes.counters} aria-label="Jobs by state">
       {STATE_ORDER.filter((state) => state !== "cancelling").map((state) => {

@@ -36,13 +36,13 @@ export function QueueCharts({ windowMs }: { windowMs: number }) {
   return (
     <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
       <Panel title="Waiting jobs" hint="by queue">
-        {samples.isPending ? <Skeleton height={230} /> : (
-          <TimeChart {...range} stacked data={rows.depths} series={QUEUE_SERIES} format={count} height={230} label="Waiting jobs by queue over time" />
+        {samples.isPending ? <Skeleton height={250} /> : (
+          <TimeChart {...range} stacked calm="Nothing waited" data={rows.depths} series={QUEUE_SERIES} format={count} height={230} label="Waiting jobs by queue over time" />
         )}
       </Panel>
       <Panel title="Finished jobs" hint={last ? `${significant(last.succeeded)} a minute now` : "per minute"}>
-        {samples.isPending ? <Skeleton height={230} /> : (
-          <TimeChart {...range} data={rows.ends} series={END_SERIES} format={(value) => `${significant(value)}/min`} tick={count} height={230} label="Finished jobs per minute over time" />
+        {samples.isPending ? <Skeleton height={250} /> : (
+          <TimeChart {...range} stacked calm="Nothing finished" data={rows.ends} series={END_SERIES} format={(value) => `${significant(value)}/min`} tick={count} height={230} label="Finished jobs per minute over time" />
         )}
       </Panel>
     </SimpleGrid>

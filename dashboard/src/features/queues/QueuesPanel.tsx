@@ -77,7 +77,8 @@ function PauseButton({ queue }: { queue: Queue }) {
     <Button
       size="compact-sm"
       variant={queue.paused ? "light" : "default"}
-      leftSection={<Icon size={14} />}
+      leftSection={<Icon size={14} aria-hidden />}
+      classNames={{ root: classes.pause ?? "", label: classes.word ?? "", section: classes.icon ?? "" }}
       aria-label={`${word} ${queue.name}`}
       disabled={!allowed}
       onClick={() => pause.mutate({ name: queue.name, paused: !queue.paused }, {

@@ -1,7 +1,8 @@
 // Reading queues and their history; pausing and resuming them.
 import { keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, take, takeAll } from "~/api/client";
-import type { Queue, QueueSample } from "~/api/types";
+import type { Queue, QueueName, QueueSample } from "~/api/types";
+import { every } from "~/live/every";
 import { followed } from "~/live/samples";
 
 export const queueKeys = {
@@ -12,7 +13,7 @@ export const queueKeys = {
 export const queueList = queryOptions({
   queryKey: queueKeys.all,
   queryFn: async ({ signal }) => (await take(api.GET("/v1/queues", { signal }))).items,
-  refetchInterval: 5_000,
+  refetchInterval: every(5_000),
 });
 
 /** Samples of all queues over the last `windowMs`; each fetch asks only for what came since the one before. */
@@ -25,7 +26,7 @@ export function queueSamples(windowMs: number) {
         windowMs,
         (since) => takeAll((cursor) => api.GET("/v1/queues/samples", { params: { query: { since, limit: 1000, cursor } }, signal })),
       ),
-    refetchInterval: 5_000,
+    refetchInterval: every(5_000),
     placeholderData: keepPreviousData,
     structuralSharing: false,
   });
@@ -36,7 +37,7 @@ export function usePause() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: ({ name, paused }: { name: string; paused: boolean }) => {
-      const params = { path: { name } };
+      const params = { path: { name: name as QueueName } };
       return take(paused ? api.POST("/v1/queues/{name}/pause", { params }) : api.POST("/v1/queues/{name}/resume", { params }));
     },
     onMutate: async ({ name, paused }) => {

@@ -37,7 +37,7 @@ export function HitModal({ hits, position, index, onPosition, onSearch }: Props)
                 { label: "Rank", value: `${hit.rank} of ${hits.length}` },
                 { label: "Similarity", value: hit.similarity.toFixed(4) },
                 { label: "Distance", value: significant(hit.distance) },
-                { label: "Picture", value: <Mono value={hit.uri} label="Copy the address" /> },
+                { label: "Picture", value: <Mono value={hit.uri} label="Copy the address" whole /> },
                 { label: "Entry", value: <Mono value={hit.entry_id} label="Copy the id" /> },
               ]}
             />

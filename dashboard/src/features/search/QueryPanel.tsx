@@ -4,6 +4,7 @@ import { IconPhotoSearch } from "@tabler/icons-react";
 import type { IndexSummary } from "~/api/types";
 import { count } from "~/format/number";
 import { Empty, Failure } from "~/ui/Blank";
+import { ButtonLink } from "~/ui/links";
 import { Panel } from "~/ui/Panel";
 import { PictureDrop } from "~/ui/PictureDrop";
 import { DEFAULT_K, MAX_K, type SearchParams } from "./params";
@@ -28,8 +29,8 @@ export function QueryPanel({ indexes, index, params, preview, ready, busy, onPar
   if (indexes.data.length === 0) {
     return (
       <Panel>
-        <Empty icon={<IconPhotoSearch size={22} />} title="No index to search yet">
-          Fill one with <code>lookalike index</code>; its pictures can be searched as soon as the first batch is in.
+        <Empty icon={<IconPhotoSearch size={22} />} title="No index to search yet" action={<ButtonLink to="/indexes" variant="default">To the indexes</ButtonLink>}>
+          Fill one first; its pictures can be searched as soon as the first batch is in.
         </Empty>
       </Panel>
     );
@@ -48,6 +49,7 @@ export function QueryPanel({ indexes, index, params, preview, ready, busy, onPar
           inputWrapperOrder={["label", "input", "description", "error"]}
         />
         <PictureDrop preview={preview} onPicture={onPicture} onRefused={onRefused} />
+        {params.object !== undefined && <Text size="xs" c="dimmed" mt={-8} style={{ overflowWrap: "anywhere" }}>Searched with <span className="mono">{params.object}</span></Text>}
         <Options params={params} onParams={onParams} />
         <Button fullWidth size="md" leftSection={<IconPhotoSearch size={18} />} loading={busy} disabled={!ready} onClick={onSearch}>
           Search
@@ -109,6 +111,7 @@ function Options({ params, onParams }: Pick<Props, "params" | "onParams">) {
           step={0.01}
           label={(value) => value.toFixed(2)}
           thumbLabel="Least similarity"
+          key={params.min}
           defaultValue={params.min ?? 0}
           onChangeEnd={(min) => onParams({ min: min > 0 ? min : undefined })}
           marks={[{ value: 0, label: "any" }, { value: 0.5, label: "0.5" }, { value: 1, label: "same" }]}

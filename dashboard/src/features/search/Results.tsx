@@ -3,6 +3,7 @@ import { IconAlertTriangle, IconPhotoQuestion, IconPhotoSearch } from "@tabler/i
 import { useState } from "react";
 import { ApiError } from "~/api/client";
 import type { Job, SearchResult } from "~/api/types";
+import { headline } from "~/features/jobs/outcome";
 import { isFinal } from "~/features/jobs/states";
 import { searchResult } from "~/features/jobs/read";
 import { Empty } from "~/ui/Blank";
@@ -44,7 +45,7 @@ export function Results({ job, loading, error, index, onEntry }: Props) {
   }
   const result = searchResult(job);
   if (result === null || index === undefined) {
-    return <Refusal title={job.error?.code ?? `This search ${job.state}`} detail={job.error?.detail ?? job.state_reason ?? "It gave no result."} />;
+    return <Refusal title={job.error === null ? `This search ${job.state}` : headline(job.error.code)} detail={job.error?.detail ?? job.state_reason ?? "It gave no result."} />;
   }
   return <Answer job={job} result={result} index={index} onEntry={onEntry} />;
 }

@@ -4,9 +4,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useEffectEvent, useRef, useState } from "react";
 import { indexList } from "~/features/indexes/queries";
 import { jobToItsEnd } from "~/features/jobs/queries";
-import { record, text } from "~/features/jobs/read";
 import { PageHeader } from "~/ui/PageHeader";
-import type { SearchParams } from "./params";
+import { searchOf, type SearchParams } from "./params";
 import { previewOf, rememberPreview } from "./previews";
 import { entryPicture, type Question, useAsk } from "./queries";
 import { QueryPanel } from "./QueryPanel";
@@ -25,9 +24,8 @@ export function SearchPage({ params, onParams }: Props) {
   const [picture, setPicture] = useState<{ file: File; url: string } | null>(null);
   const ask = useAsk();
 
-  const asked = record(answered.data?.params);
-  const index = params.index ?? text(asked.index) ?? indexes.data?.[0]?.name;
-  const entry = params.entry ?? text(record(asked.query).entry_id) ?? undefined;
+  const { entry, object } = params;
+  const index = params.index ?? indexes.data?.[0]?.name;
   const kept = previewOf(params.job);
   const file = kept?.picture ?? picture?.file;
   const preview = previewFor();
@@ -36,7 +34,7 @@ export function SearchPage({ params, onParams }: Props) {
     // While a question is open, or was refused, it is what is shown; else what the answer belongs to.
     const by = ask.isPending || ask.isError ? ask.variables.by : undefined;
     if (by !== undefined && "picture" in by) return picture?.url ?? null;
-    const shown = by?.entry ?? entry;
+    const shown = by !== undefined && "entry" in by ? by.entry : entry;
     if (kept !== undefined && by === undefined) return kept.url;
     if (shown !== undefined && index !== undefined) return entryPicture(index, shown, "image");
     return params.job === undefined ? (picture?.url ?? null) : null;
@@ -47,7 +45,7 @@ export function SearchPage({ params, onParams }: Props) {
     ask.mutate({ index, options, by }, {
       onSuccess: (job) => {
         if ("picture" in by && url !== undefined) rememberPreview(job.id, url, by.picture);
-        onParams({ ...options, index, entry: "entry" in by ? by.entry : undefined, job: job.id }, params.job === undefined);
+        onParams({ ...options, index, entry: "entry" in by ? by.entry : undefined, object: "object" in by ? by.object : undefined, job: job.id }, params.job === undefined);
       },
     });
   }
@@ -55,18 +53,26 @@ export function SearchPage({ params, onParams }: Props) {
   function take(chosen: File) {
     const url = URL.createObjectURL(chosen);
     setPicture({ file: chosen, url });
-    search({ picture: chosen }, { ...params, entry: undefined, job: undefined }, url);
+    search({ picture: chosen }, { ...params, entry: undefined, object: undefined, job: undefined }, url);
   }
 
   function again() {
     if (entry !== undefined) search({ entry });
+    else if (object !== undefined) search({ object });
     else if (file !== undefined) search({ picture: file }, params, kept?.url ?? picture?.url);
   }
 
-  const askForEntry = useEffectEvent(() => {
-    if (params.entry !== undefined && params.job === undefined && ask.isIdle) search({ entry: params.entry });
+  const askAtOnce = useEffectEvent(() => {
+    if (params.job === undefined && ask.isIdle && (entry ?? object) !== undefined) again();
   });
-  useEffect(() => askForEntry(), [params.entry, params.job, index]);
+  useEffect(() => askAtOnce(), [params.entry, params.object, params.job, index]);
+
+  // An address with a job alone, as other pages link to it, takes over how that job has searched.
+  const adopt = useEffectEvent(() => {
+    const { job, index: named } = params;
+    if (job !== undefined && named === undefined && answered.data !== undefined) onParams(searchOf(job, answered.data.params), true);
+  });
+  useEffect(() => adopt(), [params.job, answered.data]);
 
   // A refusal belongs to what was asked then, not to the answer that is shown next.
   const forget = useEffectEvent(() => {
@@ -82,7 +88,7 @@ export function SearchPage({ params, onParams }: Props) {
 
   return (
     <>
-      <PageHeader title="Search" below="Find look-alikes of any picture." />
+      <PageHeader name="Search" below="Find look-alikes of any picture." />
       <Grid gap="md">
         <Grid.Col span={{ base: 12, md: 4, xl: 3 }}>
           <Box className={classes.query}>
@@ -91,7 +97,7 @@ export function SearchPage({ params, onParams }: Props) {
               index={index}
               params={params}
               preview={preview}
-              ready={entry !== undefined || file !== undefined}
+              ready={(entry ?? object ?? file) !== undefined}
               busy={ask.isPending}
               onParams={(change) => onParams({ ...params, ...change }, true)}
               onPicture={take}

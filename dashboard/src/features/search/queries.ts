@@ -7,8 +7,8 @@ import { DEFAULT_K, type SearchParams } from "./params";
 export interface Question {
   index: string;
   options: SearchParams;
-  /** A picture, or the id of an entry of the index. */
-  by: { picture: File } | { entry: string };
+  /** A picture, the id of an entry of the index, or an object as `source/key`. */
+  by: { picture: File } | { entry: string } | { object: string };
 }
 
 /** The form that the API takes a search in. */
@@ -20,7 +20,12 @@ export function searchForm({ index, options, by }: Question): FormData {
   form.set("rank_by", options.rank_by ?? "embedding");
   if (options.min !== undefined) form.set("min_similarity", String(options.min));
   if ("picture" in by) form.set("image", by.picture);
-  else form.set("entry_id", by.entry);
+  else if ("entry" in by) form.set("entry_id", by.entry);
+  else {
+    const end = by.object.indexOf("/");
+    form.set("source", by.object.slice(0, end));
+    form.set("key", by.object.slice(end + 1));
+  }
   return form;
 }
 
@@ -30,7 +35,7 @@ export function useAsk() {
   return useMutation({
     mutationFn: (question: Question) =>
       take(api.POST("/v1/jobs/search", {
-        params: { header: { Prefer: "wait=30" } },
+        headers: { Prefer: "wait=30" },
         body: { index: question.index },
         bodySerializer: () => searchForm(question),
       })),

@@ -1,4 +1,5 @@
 import { Anchor, Box, Button, Code, Group, Paper, PasswordInput, Stack, Text, Title } from "@mantine/core";
+import { useDocumentTitle } from "@mantine/hooks";
 import { IconKey } from "@tabler/icons-react";
 import { type SyntheticEvent, useState } from "react";
 import { ApiError } from "~/api/client";
@@ -9,6 +10,7 @@ import { useSignIn } from "./queries";
 
 /** Asks for a key and trades it for a session cookie. */
 export function SignIn() {
+  useDocumentTitle("Sign in · Lookalike");
   const [key, setKey] = useState("");
   const signIn = useSignIn();
 

@@ -1,5 +1,5 @@
 // Who is signed in. The page keeps nothing but the server's HttpOnly cookie.
-import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { type QueryClient, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { ApiError, api, take } from "~/api/client";
 import type { Me, Scope } from "~/api/types";
 
@@ -21,17 +21,26 @@ export function useSignIn() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (key: string) => take(api.POST("/v1/session", { body: { key } })),
-    onSuccess: () => client.invalidateQueries({ queryKey: session.queryKey }),
+    onSuccess: () => {
+      forget(client);
+      return client.invalidateQueries({ queryKey: session.queryKey });
+    },
   });
+}
+
+/** Drops what was read with another key. */
+function forget(client: QueryClient): void {
+  client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== session.queryKey[0] });
 }
 
 export function useSignOut() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: () => take(api.DELETE("/v1/session")),
+    // The page goes first, and with it everything that would read again what is dropped.
     onSuccess: () => {
-      client.clear();
       client.setQueryData(session.queryKey, null);
+      forget(client);
     },
   });
 }

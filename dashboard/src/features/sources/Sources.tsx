@@ -5,6 +5,7 @@ import { Empty, Failure, Loading } from "~/ui/Blank";
 import { PageHeader } from "~/ui/PageHeader";
 import { Panel } from "~/ui/Panel";
 import { Browser } from "./Browser";
+import classes from "./Sources.module.css";
 import { sourceList } from "./queries";
 
 interface Place {
@@ -24,12 +25,12 @@ export function Sources({ source, prefix, onPlace }: Props) {
   const open = source ?? sources.data?.[0]?.name;
   return (
     <>
-      <PageHeader title="Sources" below="Where pictures are read from. The operator declares them; uploads are one of their own." />
+      <PageHeader name="Sources" below="Where pictures are read from. The operator declares them; uploads are one of their own." />
       {sources.isPending && <Panel><Loading rows={5} /></Panel>}
       {sources.isError && sources.data === undefined && <Panel><Failure error={sources.error} onRetry={() => void sources.refetch()} /></Panel>}
       {sources.data?.length === 0 && <Panel><Empty icon={<IconFolders size={22} />} title="No source is declared">Start the server with <code>--source NAME=URL</code>.</Empty></Panel>}
       {sources.data !== undefined && open !== undefined && (
-        <Grid gap="md">
+        <Grid gap="md" align="flex-start">
           <Grid.Col span={{ base: 12, md: 4, xl: 3 }}>
             <Panel title="Declared" flush>
               <div style={{ padding: "0 8px 10px" }}>
@@ -41,7 +42,7 @@ export function Sources({ source, prefix, onPlace }: Props) {
                     label={<Text size="sm" fw={600}>{each.name}</Text>}
                     description={<span className="mono">{each.url}</span>}
                     rightSection={each.writable ? <Badge size="xs" color="teal">writable</Badge> : undefined}
-                    style={{ borderRadius: 8 }}
+                    className={classes.source}
                     onClick={() => onPlace({ source: each.name })}
                   />
                 ))}
@@ -49,7 +50,12 @@ export function Sources({ source, prefix, onPlace }: Props) {
             </Panel>
           </Grid.Col>
           <Grid.Col span={{ base: 12, md: 8, xl: 9 }}>
-            <Browser source={open} prefix={prefix} onPrefix={(next) => onPlace({ source: open, prefix: next === "" ? undefined : next })} />
+            <Browser
+              source={open}
+              prefix={prefix}
+              writable={sources.data.some(({ name, writable }) => name === open && writable)}
+              onPrefix={(next) => onPlace({ source: open, prefix: next === "" ? undefined : next })}
+            />
           </Grid.Col>
         </Grid>
       )}

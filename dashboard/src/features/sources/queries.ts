@@ -1,5 +1,5 @@
 // Reading what pictures can be read from.
-import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, take } from "~/api/client";
 
 export const sourceList = queryOptions({
@@ -18,5 +18,22 @@ export function sourceObjects(name: string, prefix: string) {
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.next_cursor ?? undefined,
     staleTime: 10_000,
+  });
+}
+
+/** Asks for a report on labelled pictures: one folder per class under `prefix`. */
+export function useValidate() {
+  return useMutation({
+    mutationFn: ({ source, prefix }: { source: string; prefix: string }) =>
+      take(api.POST("/v1/sources/{name}/validate", { params: { path: { name: source } }, body: { prefix } })),
+  });
+}
+
+/** Deletes a set of uploads with its files. */
+export function useDeleteSet() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (set: string) => take(api.DELETE("/v1/uploads/{set}", { params: { path: { set } } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: sourceList.queryKey }),
   });
 }

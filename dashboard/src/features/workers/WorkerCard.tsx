@@ -22,13 +22,20 @@ const STATE_HINTS: Record<string, string> = {
   lost: "Has not been heard of; its jobs go to others",
 };
 
+interface Props {
+  worker: Worker;
+  windowMs: number;
+  /** It has the width of the page to itself. */
+  wide?: boolean;
+}
+
 /** One worker: its device, what it does now, and how busy the device was. */
-export function WorkerCard({ worker, windowMs }: { worker: Worker; windowMs: number }) {
+export function WorkerCard({ worker, windowMs, wide = false }: Props) {
   const samples = useQuery(workerSamples(worker.id, windowMs));
   const to = samples.dataUpdatedAt;
   const rows = useMemo(() => deviceUse(samples.data ?? [], windowMs, to), [samples.data, windowMs, to]);
   const isGpu = worker.device.startsWith("cuda");
-  const range = { from: to - windowMs, to, data: rows, height: 68, legend: false, axis: false };
+  const range = { from: to - windowMs, to, data: rows, full: wide, height: wide ? 150 : 68 };
   const total = worker.memory_total_bytes;
 
   return (
@@ -47,14 +54,14 @@ export function WorkerCard({ worker, windowMs }: { worker: Worker; windowMs: num
           <Badge color={STATE_COLORS[worker.state] ?? "gray"} tabIndex={0}>{worker.state}</Badge>
         </Tooltip>
       </Group>
-      <div className={classes.meters}>
+      <div className={classes.meters} data-wide={wide || undefined}>
         <div>
           <Reading label="Utilisation" value={worker.utilisation_percent === null ? "–" : `${Math.round(worker.utilisation_percent)} %`} />
-          <TimeChart {...range} series={[{ name: "utilisation", label: "Utilisation", color: "brand.6" }]} max={100} format={(value) => `${value} %`} label={`Utilisation of ${worker.device_name}`} />
+          <TimeChart {...range} series={[{ name: "utilisation", label: "Utilisation", color: "brand.6" }]} max={100} format={(value) => `${value} %`} scaleWidth={56} label={`Utilisation of ${worker.device_name}`} />
         </div>
         <div>
           <Reading label="Memory" value={bytes(worker.memory_used_bytes)} of={total === null ? undefined : bytes(total)} />
-          <TimeChart {...range} series={[{ name: "memory", label: "Memory", color: "violet.5" }]} max={total ?? undefined} format={bytes} label={`Memory of ${worker.device_name}`} />
+          <TimeChart {...range} series={[{ name: "memory", label: "Memory", color: "violet.5" }]} max={total ?? undefined} format={bytes} scaleWidth={74} label={`Memory of ${worker.device_name}`} />
         </div>
       </div>
       <Group justify="space-between" mt={12} gap="xs" className={classes.foot}>

@@ -2,12 +2,13 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
 import { api, take, takeAll } from "~/api/client";
 import type { WorkerSample } from "~/api/types";
+import { every } from "~/live/every";
 import { followed } from "~/live/samples";
 
 export const workerList = queryOptions({
   queryKey: ["workers"],
   queryFn: async ({ signal }) => (await take(api.GET("/v1/workers", { signal }))).items,
-  refetchInterval: 2_000,
+  refetchInterval: every(2_000),
 });
 
 /** The name of a worker; the start of its id when it is no longer listed. */
@@ -27,7 +28,7 @@ export function workerSamples(id: string, windowMs: number) {
         windowMs,
         (since) => takeAll((cursor) => api.GET("/v1/workers/{id}/samples", { params: { path: { id }, query: { since, limit: 1000, cursor } }, signal })),
       ),
-    refetchInterval: 4_000,
+    refetchInterval: every(4_000),
     structuralSharing: false,
   });
 }

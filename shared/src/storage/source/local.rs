@@ -79,8 +79,8 @@ pub(super) async fn remove_empty(folder: PathBuf) {
 fn file(root: &Path, base: &Path, entry: Result<DirEntry, walkdir::Error>) -> Option<Object> {
     let entry = match entry {
         Ok(entry) => entry,
-        // A folder that holds itself was walked already.
-        Err(error) if error.loop_ancestor().is_some() => return None,
+        // A folder that holds itself was walked already; one that is not there holds nothing.
+        Err(error) if error.loop_ancestor().is_some() || error.depth() == 0 => return None,
         Err(error) => return error.path().map(|path| unreadable(base, path)),
     };
     if entry.file_type().is_dir() {
@@ -135,7 +135,9 @@ mod tests {
         let expected = [("a/bad\u{fffd}.jpg", 0), ("a/dangling", 0), ("a/good.jpg", 5), ("a/out/secret", 0)];
         assert_eq!(sizes, expected);
         let listing = browse(root.clone(), root.clone(), root.join("a")).await.unwrap();
-        assert_eq!((listing.folders.len(), listing.objects.len()), (0, 4));
+        assert_eq!((listing.folders.len(), listing.objects.len()), (1, 3), "the way out is not shown");
+        let missing = walk(root.clone(), root.clone(), root.join("nowhere"));
+        assert_eq!(missing.count().await, 0);
     }
 
     #[tokio::test]
