@@ -148,6 +148,8 @@ export const routes: Route[] = [
   ["GET", "/v1/indexes/:name/entries/:entry/thumbnail", sendPicture],
   ["GET", "/v1/indexes/:name/entries/:entry/image", sendPicture],
   ["GET", "/v1/sources", () => list(sources)],
+  ["POST", "/v1/sources/:name/validate", (call) => submit("validate", call)],
+  ["DELETE", "/v1/uploads/:set", () => ({ status: 204 })],
   ["GET", "/v1/sources/:name/objects", ({ query }) => list(objects(query.get("prefix") ?? ""))],
   ["GET", "/v1/keys", () => list(keys)],
   ["POST", "/v1/keys", ({ body }) => ({ status: 201, body: { ...keys[1], ...(JSON.parse(body.toString()) as object), id: id(Date.now()), key: "lk_5f0e8c1d2a7b4936_demo" } })],

@@ -145,7 +145,8 @@ export interface EvaluateResult {
   queries: number;
   accuracy: number;
   precision_at: PrecisionAt;
-  map: Partial<Record<RankBy, number>>;
+  /** By embedding. */
+  map: number;
   per_class: { class: string; queries: number; precision_at: PrecisionAt }[];
   routing_recall: number;
   partitions_probed: number;

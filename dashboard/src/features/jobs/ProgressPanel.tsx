@@ -12,6 +12,8 @@ export function ProgressPanel({ job }: { job: Job }) {
   if (!isCounted(progress)) return null;
   const done = share(progress);
   const eta = progress.eta_seconds;
+  // What an attempt reached is kept while the job waits for its next one; how fast it was says nothing then.
+  const moving = job.state === "running" || job.state === "cancelling";
   return (
     <Panel title="Progress" hint={progress.phase}>
       <Group justify="space-between" align="baseline" mb={8}>
@@ -26,15 +28,17 @@ export function ProgressPanel({ job }: { job: Job }) {
         animated={done === null}
         color={job.state === "cancelling" ? "yellow" : "brand"}
         aria-label="Progress"
-        mb="md"
+        mb={moving ? "md" : 0}
       />
-      <Figures
-        figures={[
-          { label: "Rate", value: progress.rate === null ? "–" : `${significant(progress.rate)} ${progress.unit}/s` },
-          { label: "Time left", value: eta === null ? "–" : duration(Math.max(1_000, eta * 1_000)) },
-          { label: `Failed ${progress.unit}`, value: significant(progress.failed), tone: progress.failed > 0 ? "red" : undefined },
-        ]}
-      />
+      {moving && (
+        <Figures
+          figures={[
+            { label: "Rate", value: progress.rate === null ? "–" : `${significant(progress.rate)} ${progress.unit}/s` },
+            { label: "Time left", value: eta === null ? "–" : duration(Math.max(1_000, eta * 1_000)) },
+            { label: `Failed ${progress.unit}`, value: significant(progress.failed), tone: progress.failed > 0 ? "red" : undefined },
+          ]}
+        />
+      )}
     </Panel>
   );
 }

@@ -78,7 +78,7 @@ function Evaluated({ result }: { result: EvaluateResult }) {
       <Figures
         figures={[
           { label: "Accuracy", value: percent(result.accuracy) },
-          { label: "mAP", value: result.map.embedding?.toFixed(3) ?? "–", hint: "by embedding" },
+          { label: "mAP", value: result.map.toFixed(3), hint: "by embedding" },
           { label: "Routing recall", value: percent(result.routing_recall), hint: "hits of an exhaustive search that routing kept" },
           { label: "Classes probed", value: significant(result.partitions_probed), hint: "on average" },
         ]}

@@ -37,6 +37,9 @@ export function WorkerCard({ worker, windowMs, wide = false }: Props) {
   const isGpu = worker.device.startsWith("cuda");
   const range = { from: to - windowMs, to, data: rows, full: wide, height: wide ? 150 : 68 };
   const total = worker.memory_total_bytes;
+  // What a lost worker said last says nothing of now.
+  const lost = worker.state === "lost";
+  const [busy, used] = lost ? [null, null] : [worker.utilisation_percent, worker.memory_used_bytes];
 
   return (
     <Panel>
@@ -56,16 +59,16 @@ export function WorkerCard({ worker, windowMs, wide = false }: Props) {
       </Group>
       <div className={classes.meters} data-wide={wide || undefined}>
         <div>
-          <Reading label="Utilisation" value={worker.utilisation_percent === null ? "–" : `${Math.round(worker.utilisation_percent)} %`} />
+          <Reading label="Utilisation" value={busy === null ? "–" : `${Math.round(busy)} %`} />
           <TimeChart {...range} series={[{ name: "utilisation", label: "Utilisation", color: "brand.6" }]} max={100} format={(value) => `${value} %`} scaleWidth={56} label={`Utilisation of ${worker.device_name}`} />
         </div>
         <div>
-          <Reading label="Memory" value={bytes(worker.memory_used_bytes)} of={total === null ? undefined : bytes(total)} />
+          <Reading label="Memory" value={bytes(used)} of={total === null ? undefined : bytes(total)} />
           <TimeChart {...range} series={[{ name: "memory", label: "Memory", color: "violet.5" }]} max={total ?? undefined} format={bytes} scaleWidth={74} label={`Memory of ${worker.device_name}`} />
         </div>
       </div>
       <Group justify="space-between" mt={12} gap="xs" className={classes.foot}>
-        <Jobs worker={worker} />
+        {lost ? <Text size="xs" c="dimmed">{STATE_HINTS.lost}</Text> : <Jobs worker={worker} />}
         <Text size="xs" c="dimmed" component="div">seen <TimeAgo at={worker.last_seen} /></Text>
       </Group>
     </Panel>
