@@ -75,6 +75,11 @@ impl EventFeed {
         Ending { feed: self.clone(), job, ended: entry.ended.clone() }
     }
 
+    /// How many requests wait for the end of a job.
+    pub fn waiting_for(&self, job: Uuid) -> usize {
+        self.lock().get(&job).map_or(0, |waiting| waiting.requests)
+    }
+
     /// Reads events until `stop`, whatever happens to the database.
     pub async fn run(self, db: PgPool, metrics: Metrics, stop: CancellationToken) {
         let mut last = None;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lookalike_api::feed::EventFeed;
 use lookalike_api::startup::{ApiSettings, Application};
 use lookalike_shared::config::{ApiConfig, DatabaseConfig, Limits, Retention, Secret, StorageConfig};
 use lookalike_shared::db::PgPool;
@@ -25,6 +26,8 @@ pub struct TestApp {
     pub url: String,
     /// The database behind it.
     pub database: TestDatabase,
+    /// What the service knows of waiting requests.
+    pub feed: EventFeed,
     client: Client,
     stop: CancellationToken,
     running: Option<JoinHandle<()>>,
@@ -45,11 +48,12 @@ impl TestApp {
         let settings = settings(config, &folder);
         let app = Application::build(settings).await.expect("the service starts");
         let url = format!("http://{}", app.address());
+        let feed = app.state().feed.clone();
         let stop = CancellationToken::new();
         let until = stop.clone();
         let running = tokio::spawn(async move { app.run_until(until).await.expect("the service runs") });
         let client = Client::builder().connect_timeout(LONG).build().expect("a client");
-        Self { url, database, client, stop, running: Some(running), _folder: folder }
+        Self { url, database, feed, client, stop, running: Some(running), _folder: folder }
     }
 
     /// Starts another service on the same database; it stops when what is given goes.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lookalike_shared::db::queue::{self, Ending, Finish};
 use lookalike_shared::domain::job::JobId;
-use lookalike_shared::testing::{a_job, a_worker, enqueue_one, start};
+use lookalike_shared::testing::{a_job, a_worker, enqueue_one, start, wait_until};
 use reqwest::Method;
 use serde_json::json;
 
@@ -90,11 +90,9 @@ async fn a_stop_ends_waiting_requests_at_once() {
     let id = enqueue_one(app.db(), &a_job()).await;
     let request = app.request(Method::GET, &format!("/v1/jobs/{id}")).header("prefer", "wait=15");
     let waiting = tokio::spawn(Answer::of(request));
-    // The request is counted as running once the service has begun to wait for it.
+    let feed = app.feed.clone();
+    wait_until("the request waits", LONG, || async { (feed.waiting_for(id.0) == 1).then_some(()) }).await;
     let begun = Instant::now();
-    tokio::task::yield_now().await;
-    let other = app.get("/livez").await;
-    assert_eq!(other.status, 200);
     app.stop().await;
     let answer = tokio::time::timeout(LONG, waiting).await.unwrap().unwrap();
     assert_eq!((answer.status.as_u16(), &answer.body["state"]), (200, &json!("queued")));
