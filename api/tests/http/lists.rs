@@ -138,3 +138,25 @@ async fn queue_samples_are_paged_even_within_one_moment() {
     }
     assert_eq!(seen, ["index", "maintenance", "search", "train"]);
 }
+
+#[tokio::test]
+async fn short_lists_have_pages_too() {
+    let app = TestApp::start().await;
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = app.get(&format!("/v1/queues?limit=3&cursor={cursor}")).await.body;
+        let names =
+            page["items"].as_array().unwrap().iter().map(|queue| queue["name"].as_str().unwrap().to_owned());
+        seen.extend(names);
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(seen, ["search", "index", "train", "maintenance"]);
+    for list in ["queues", "workers", "sources"] {
+        for wrong in ["limit=0", "limit=1001", "cursor=!!"] {
+            app.get(&format!("/v1/{list}?{wrong}")).await.assert_problem(422, "invalid_request");
+        }
+    }
+}

@@ -109,3 +109,22 @@ async fn answers_carry_security_headers() {
     assert_eq!(answer.header("cache-control"), "no-store");
     assert_ne!(answer.body, Value::Null);
 }
+
+#[tokio::test]
+async fn what_postgresql_cannot_store_is_the_clients_mistake() {
+    let app = TestApp::start().await;
+    // The cursor is the text "q\\u0000\"" in base64.
+    for path in ["/v1/jobs?label=a%00:b", "/v1/indexes?cursor=InFcdTAwMDAi", "/v1/models?cursor=InFcdTAwMDAi"]
+    {
+        app.get(path).await.assert_problem(422, "invalid_request");
+    }
+    let bulk = json!({"action": "cancel", "filter": {"label": ["a\u{0}:b"]}});
+    app.post("/v1/jobs/bulk", bulk).await.assert_problem(422, "invalid_request");
+}
+
+#[tokio::test]
+async fn a_list_is_not_read_as_the_fields_in_order() {
+    let app = TestApp::start().await;
+    app.post("/v1/keys", json!(["other", "read", null])).await.assert_problem(422, "invalid_request");
+    assert_eq!(app.get("/v1/keys").await.body["items"].as_array().unwrap().len(), 1);
+}

@@ -91,6 +91,40 @@ async fn a_rollback_swaps_the_newest_retired_generation_in() {
     assert_eq!(json!(states), json!([[second, "retired"], [first, "active"]]));
 }
 
+/// Adds a generation to the index `gallery`.
+async fn another_generation(app: &TestApp, active: bool) -> i32 {
+    let index = indexes::get_index(&app.db.pool, &"gallery".parse().unwrap()).await.unwrap();
+    let mut tx = app.db.pool.begin().await.unwrap();
+    let begun = indexes::begin_generation(&mut tx, index.id, index.model_id.unwrap(), 2, 512).await.unwrap();
+    if active {
+        indexes::activate_generation(&mut tx, index.id, begun).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    begun
+}
+
+#[tokio::test]
+async fn a_rollback_leads_to_the_generation_that_was_active_last_whatever_its_number() {
+    let app = TestApp::start().await;
+    let first = gallery_of_two(&app).await;
+    another_generation(&app, true).await;
+    app.post("/v1/indexes/gallery/rollback", json!({})).await.expect(StatusCode::OK);
+    another_generation(&app, true).await;
+    let back = app.post("/v1/indexes/gallery/rollback", json!({})).await.expect(StatusCode::OK);
+    assert_eq!(back["generation"], first);
+}
+
+#[tokio::test]
+async fn a_clear_leaves_nothing_that_a_rebuild_could_bring_back() {
+    let app = TestApp::start().await;
+    let active = gallery_of_two(&app).await;
+    another_generation(&app, false).await;
+    let cleared = app.post("/v1/indexes/gallery/clear", json!({})).await.expect(StatusCode::OK);
+    assert_eq!(cleared["building"], Value::Null);
+    let left: Vec<_> = cleared["generations"].as_array().unwrap().iter().map(|g| &g["id"]).collect();
+    assert_eq!(json!(left), json!([active]));
+}
+
 #[tokio::test]
 async fn a_deleted_index_leaves_no_tables() {
     let app = TestApp::start().await;

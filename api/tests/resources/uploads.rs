@@ -194,3 +194,31 @@ async fn uploading_needs_more_than_reading() {
         app.request_as(made["key"].as_str().unwrap(), Method::PUT, "/v1/uploads/pots/a.jpg").body("x");
     refused.reply().await.refusal(StatusCode::FORBIDDEN, "forbidden");
 }
+
+#[tokio::test]
+async fn an_upload_that_is_sent_twice_is_stored_once() {
+    let app = TestApp::start().await;
+    let request = || app.request(Method::POST, "/v1/uploads/pots");
+    let send_zip = async |archive: Vec<u8>| {
+        let request = request().header("idempotency-key", "z").header("content-type", "application/zip");
+        request.body(archive).reply().await
+    };
+    // Every form has a boundary of its own.
+    let send_form = async |bytes: &[u8]| {
+        let form = Form::new().part("file", file(bytes, "b/y.jpg"));
+        request().header("idempotency-key", "f").multipart(form).reply().await
+    };
+    let first = send_zip(zip(&[("a/x.jpg", b"one")])).await.expect(StatusCode::CREATED);
+    let second = send_form(b"one").await.expect(StatusCode::CREATED);
+    app.delete("/v1/uploads/pots").await.expect(StatusCode::NO_CONTENT);
+
+    let again = send_zip(zip(&[("a/x.jpg", b"one")])).await;
+    assert_eq!((again.header("idempotent-replayed"), again.json()), ("true", first));
+    let again = send_form(b"one").await;
+    assert_eq!((again.header("idempotent-replayed"), again.json()), ("true", second));
+    let other = send_zip(zip(&[("a/x.jpg", b"two")])).await;
+    other.refusal(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused");
+    let other = send_form(b"two").await;
+    other.refusal(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused");
+    app.get("/v1/uploads/pots").await.refusal(StatusCode::NOT_FOUND, "not_found");
+}

@@ -6,8 +6,13 @@ use lookalike_shared::db::gallery::{
     list_unseen, lock_generation, mark_seen, match_entries,
 };
 use lookalike_shared::db::indexes::{self, Partition, list_partitions};
+use lookalike_shared::db::queue::{Ending, Finish, finish_jobs, mark_progress};
+use lookalike_shared::domain::job::{JobKind, Progress};
 use lookalike_shared::domain::search::RankBy;
-use lookalike_shared::testing::{TestDatabase, a_generation, a_model, an_entry, commit_entries, wait_until};
+use lookalike_shared::testing::{
+    TestDatabase, a_generation, a_job_of, a_model, a_worker, an_entry, commit_entries, enqueue_one, start,
+    wait_until,
+};
 use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -326,4 +331,31 @@ async fn a_rolled_back_batch_leaves_no_trace() {
     .await;
     assert_eq!(list_entries(&db.pool, generation, None, None, 10).await.unwrap(), []);
     assert_eq!(list_partitions(&db.pool, generation).await.unwrap()[0], partition(0, 0, 0));
+}
+
+#[tokio::test]
+async fn a_generation_is_abandoned_once_its_rebuild_has_ended_without_it() {
+    let db = TestDatabase::create().await;
+    let model = a_model(&db.pool, "scenes", &["a", "b", "c"], DIM).await;
+    let active = a_generation(&db.pool, "gallery", model, 3, DIM).await;
+    let index = indexes::get_index(&db.pool, &"gallery".parse().unwrap()).await.unwrap();
+    let mut tx = db.pool.begin().await.unwrap();
+    let begun = indexes::begin_generation(&mut tx, index.id, model, 3, DIM).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(indexes::list_abandoned(&db.pool).await.unwrap(), [begun]);
+
+    let job = enqueue_one(&db.pool, &a_job_of(JobKind::Rebuild)).await;
+    let attempt = start(&db.pool, job, a_worker(&db.pool).await).await;
+    let checkpoint = json!({"generation": begun});
+    mark_progress(&db.pool, job, attempt.fence, &Progress::default(), Some(&checkpoint)).await.unwrap();
+    assert_eq!(indexes::list_abandoned(&db.pool).await.unwrap(), Vec::<i32>::new());
+    let finish = Finish { job_id: job, fence: attempt.fence, ending: Ending::Cancelled };
+    finish_jobs(&db.pool, &[finish]).await.unwrap();
+    assert_eq!(indexes::list_abandoned(&db.pool).await.unwrap(), [begun]);
+
+    let mut tx = db.pool.begin().await.unwrap();
+    indexes::drop_generation(&mut tx, begun).await.unwrap();
+    tx.commit().await.unwrap();
+    let left = indexes::list_generations(&db.pool, index.id).await.unwrap();
+    assert_eq!(left.iter().map(|generation| generation.id).collect::<Vec<_>>(), [active]);
 }
