@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use bytes::{Bytes, BytesMut};
@@ -80,15 +81,18 @@ pub async fn read_body(request: &HttpRequest, payload: Payload, limit: u64) -> R
     }
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| {
-            ApiError::new(Code::MalformedRequest, format!("the body cannot be read: {error}"))
-        })?;
+        let chunk = chunk.map_err(unreadable)?;
         if (body.len() + chunk.len()) as u64 > limit {
             return Err(refuse_rest(payload, limit).await);
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
+}
+
+/// The refusal of a body that breaks off, or is damaged on its way.
+pub fn unreadable(error: PayloadError) -> ApiError {
+    ApiError::new(Code::MalformedRequest, format!("the body cannot be read: {error}"))
 }
 
 /// The refusal of a body that is too large. A little more of it is read and forgotten, since a client that is

@@ -116,8 +116,7 @@ pub async fn create_index(tx: &mut PgConnection, name: &Name, model: &Model) -> 
     let id = Uuid::now_v7();
     let classes = i32::try_from(model.classes.len()).expect("a model has at most some thousand classes");
     indexes::insert_index(&mut *tx, id, name).await?;
-    let generation = indexes::insert_generation(&mut *tx, id, model.id, classes).await?;
-    gallery::create_tables(&mut *tx, generation, classes, model.embedding_dim).await?;
+    let generation = indexes::begin_generation(tx, id, model.id, classes, model.embedding_dim).await?;
     indexes::activate_generation(tx, id, generation).await?;
     Ok(generation)
 }
@@ -230,8 +229,7 @@ async fn delete_index(
     let mut tx = db::begin(&state.db).await?;
     let index = lock(&mut tx, &name).await?;
     for generation in indexes::list_generations(&mut *tx, index.id).await? {
-        gallery::lock_generation(&mut tx, generation.id).await?;
-        gallery::drop_tables(&mut tx, generation.id).await?;
+        indexes::drop_generation(&mut tx, generation.id).await?;
     }
     indexes::delete_index(&mut *tx, index.id).await?;
     db::commit(tx).await?;

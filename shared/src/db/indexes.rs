@@ -5,7 +5,7 @@ use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::DbError;
-use crate::domain::name::Name;
+use crate::domain::name::{ModelRef, Name};
 
 /// A named, searchable collection, with its active generation.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,8 +29,8 @@ pub struct Index {
 impl Index {
     /// Whether its model is a version of that name.
     pub fn is_of(&self, name: &Name) -> bool {
-        let own = self.model.as_deref().and_then(|model| model.split('@').next());
-        own == Some(name.as_str())
+        let own = self.model.as_deref().and_then(|model| model.parse::<ModelRef>().ok());
+        own.is_some_and(|own| own.name == *name)
     }
 }
 
@@ -233,6 +233,22 @@ pub async fn list_partitions(db: impl PgExecutor<'_>, generation: i32) -> Result
         generation,
     );
     Ok(rows.fetch_all(db).await?)
+}
+
+/// Begins a generation with its tables: one leaf per class, embeddings of `embedding_dim` values. Gives its number.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn begin_generation(
+    tx: &mut PgConnection,
+    index: Uuid,
+    model: Uuid,
+    classes: i32,
+    embedding_dim: i32,
+) -> Result<i32, DbError> {
+    let generation = insert_generation(&mut *tx, index, model, classes).await?;
+    super::gallery::create_tables(tx, generation, classes, embedding_dim).await?;
+    Ok(generation)
 }
 
 /// Deletes a generation with its tables. A job that fills it meanwhile finds it gone at its next commit.

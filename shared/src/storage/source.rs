@@ -202,12 +202,8 @@ impl Source {
         let mut listing = match &self.root {
             Some(root) => {
                 let (base, below) = (root.join(self.prefix.as_ref()), root.join(path.as_ref()));
-                let failed = |error: std::io::Error| object_store::Error::Generic {
-                    store: "LocalFileSystem",
-                    source: Box::new(error),
-                };
                 let found = local::browse(root.clone(), base, below).await;
-                found.map_err(|error| self.store_error(prefix, failed(error)))?
+                found.map_err(|error| self.store_error(prefix, error))?
             }
             None => {
                 let found = self.store.list_with_delimiter(Some(&path)).await;

@@ -138,9 +138,8 @@ pub async fn a_generation(pool: &PgPool, index: &str, model: Uuid, classes: i32,
     let id = Uuid::now_v7();
     let mut tx = pool.begin().await.expect("the test database answers");
     indexes::insert_index(&mut *tx, id, &index.parse().expect("a valid name")).await.expect("a free name");
-    let generation =
-        indexes::insert_generation(&mut *tx, id, model, classes).await.expect("a new generation");
-    gallery::create_tables(&mut tx, generation, classes, embedding_dim).await.expect("new tables");
+    let begun = indexes::begin_generation(&mut tx, id, model, classes, embedding_dim).await;
+    let generation = begun.expect("a new generation");
     indexes::activate_generation(&mut tx, id, generation).await.expect("a new generation");
     tx.commit().await.expect("the test database answers");
     generation

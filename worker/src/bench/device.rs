@@ -7,12 +7,11 @@ use rayon::prelude::*;
 
 use super::report::{Report, percentile};
 use super::stage::{IMAGE_SIZE, Stage};
+use crate::indexing::THUMBNAIL_SIDE;
 use crate::inference::{Engine, Inference, Options, Priority, TorchEngine};
 use crate::network::Pictures;
 use crate::picture::{Limits, content_hash, decode, prepare, thumbnail};
 
-/// Longest side of the thumbnails that indexing makes.
-const THUMBNAIL_SIDE: u32 = 192;
 /// Single pictures that are timed.
 const SINGLES: usize = 50;
 

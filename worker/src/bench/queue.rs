@@ -13,7 +13,7 @@ use serde_json::{from_value, json};
 use uuid::Uuid;
 
 use super::report::{Report, percentile};
-use super::stage::{SOURCE, Stage};
+use super::stage::{SOURCE, Stage, next_change};
 
 /// Jobs per statement, as in the worker's batches.
 const BATCH: usize = 256;
@@ -207,6 +207,6 @@ pub async fn start_training(stage: &Stage) -> anyhow::Result<JobId> {
         if job.progress.is_some_and(|progress| progress.phase == "training" && progress.done > 0) {
             return Ok(id);
         }
-        _ = tokio::time::timeout(Duration::from_millis(200), listener.recv()).await;
+        next_change(&mut listener).await;
     }
 }

@@ -11,7 +11,7 @@ use jpeg_encoder::{ColorType, Encoder};
 use lookalike_shared::db::jobs::{Job, get_job, list_states};
 use lookalike_shared::db::models::{NewModel, insert_model};
 use lookalike_shared::db::queue::{NewJob, cancel_jobs, enqueue};
-use lookalike_shared::db::{self, EVENTS_CHANNEL, PgListener, PgPool, gallery, indexes};
+use lookalike_shared::db::{self, EVENTS_CHANNEL, PgListener, PgPool, indexes};
 use lookalike_shared::domain::backbone;
 use lookalike_shared::domain::job::{JobId, JobState};
 use lookalike_shared::domain::name::Name;
@@ -113,9 +113,8 @@ impl Stage {
         let (id, classes) = (Uuid::now_v7(), i32::try_from(CLASSES)?);
         let mut tx = db::begin(&self.db).await?;
         indexes::insert_index(&mut *tx, id, name).await?;
-        let generation = indexes::insert_generation(&mut *tx, id, self.model_id, classes).await?;
         let dimensions = i32::try_from(backbone::by_name(BACKBONE)?.embedding_dim)?;
-        gallery::create_tables(&mut tx, generation, classes, dimensions).await?;
+        let generation = indexes::begin_generation(&mut tx, id, self.model_id, classes, dimensions).await?;
         indexes::activate_generation(&mut tx, id, generation).await?;
         db::commit(tx).await?;
         Ok(generation)
@@ -157,8 +156,7 @@ impl Stage {
             if states.iter().all(|(_, state)| state.is_final()) {
                 return Ok(());
             }
-            // Bounded, since a notification may have come before the look.
-            _ = tokio::time::timeout(Duration::from_millis(200), listener.recv()).await;
+            next_change(listener).await;
         }
     }
 
@@ -181,7 +179,7 @@ impl Stage {
         let mut listener = self.listen().await?;
         cancel_jobs(&self.db, &[job]).await?;
         while !get_job(&self.db, job).await?.state.is_final() {
-            _ = tokio::time::timeout(Duration::from_millis(200), listener.recv()).await;
+            next_change(&mut listener).await;
         }
         Ok(())
     }
@@ -196,6 +194,11 @@ impl Stage {
         let task = tokio::spawn(worker.run_until(stop.clone()));
         Ok(Running { stop, task })
     }
+}
+
+/// Waits for a change of any job; not for long, since it may have come before the last look.
+pub async fn next_change(listener: &mut PgListener) {
+    _ = tokio::time::timeout(Duration::from_millis(200), listener.recv()).await;
 }
 
 /// A worker that takes jobs.

@@ -17,7 +17,7 @@ use crate::picture::{Limits, content_hash, decode, prepare, thumbnail};
 use crate::runtime::context::{JobContext, JobError};
 
 /// Longest side of a thumbnail, in pixels.
-const THUMBNAIL_SIDE: u32 = 192;
+pub const THUMBNAIL_SIDE: u32 = 192;
 
 /// A batch whose pictures are decoded.
 pub struct Decoded {

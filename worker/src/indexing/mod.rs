@@ -16,6 +16,7 @@ use lookalike_shared::storage::{Object, Storage, StorageError};
 
 use crate::models::StoredModel;
 
+pub use batch::THUMBNAIL_SIDE;
 pub use counts::Counts;
 pub use pipeline::Pipeline;
 

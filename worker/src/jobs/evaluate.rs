@@ -220,6 +220,7 @@ impl Scores {
             let at = |position: usize| mean(&|class: &ClassScores| class.precision[ranking][position]);
             self.k.iter().enumerate().map(|(position, k)| (k.to_string(), json!(at(position)))).collect()
         };
+        let map = [0, 1].map(|ranking: usize| mean(&|class: &ClassScores| class.average[ranking]));
         let per_class: Vec<_> = self
             .classes
             .iter()
@@ -233,11 +234,8 @@ impl Scores {
             "model": model.row.reference(),
             "accuracy": mean(&|class: &ClassScores| class.predicted as f64),
             "precision_at": { "embedding": precision(0), "probabilities": precision(1) },
-            "map": mean(&|class: &ClassScores| class.average[0]),
-            "map_by": {
-                "embedding": mean(&|class: &ClassScores| class.average[0]),
-                "probabilities": mean(&|class: &ClassScores| class.average[1]),
-            },
+            "map": map[0],
+            "map_by": { "embedding": map[0], "probabilities": map[1] },
             "per_class": per_class,
             "routing_recall": self.recall / self.queries as f64,
             "partitions_probed": self.partitions as f64 / self.queries as f64,
@@ -250,13 +248,14 @@ impl Scores {
             let at = |position: usize| class.precision[ranking][position] / queries;
             self.k.iter().enumerate().map(|(position, k)| (k.to_string(), json!(at(position)))).collect()
         };
+        let map = class.average.map(|sum| sum / queries);
         json!({
             "class": name,
             "queries": class.queries,
             "accuracy": class.predicted as f64 / queries,
             "precision_at": { "embedding": precision(0), "probabilities": precision(1) },
-            "map": class.average[0] / queries,
-            "map_by": { "embedding": class.average[0] / queries, "probabilities": class.average[1] / queries },
+            "map": map[0],
+            "map_by": { "embedding": map[0], "probabilities": map[1] },
         })
     }
 }

@@ -46,8 +46,8 @@ async fn begin(context: &JobContext, index: &Index, model: &StoredModel) -> Resu
     }
     let classes = i32::try_from(model.row.classes.len()).unwrap_or(i32::MAX);
     let mut tx = db::begin(context.db()).await?;
-    let generation = db::indexes::insert_generation(&mut *tx, index.id, model.row.id, classes).await?;
-    db::gallery::create_tables(&mut tx, generation, classes, model.row.embedding_dim).await?;
+    let (model, dimensions) = (model.row.id, model.row.embedding_dim);
+    let generation = db::indexes::begin_generation(&mut tx, index.id, model, classes, dimensions).await?;
     let progress = lookalike_shared::domain::job::Progress {
         phase: "indexing".to_owned(),
         unit: "pictures".to_owned(),

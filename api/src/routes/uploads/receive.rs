@@ -21,6 +21,7 @@ use tokio_util::io::ReaderStream;
 
 use super::archive::{self, Bounds, MAX_FILES, Refusal, Unpacked};
 use super::path::stored_path;
+use crate::extract::unreadable;
 use crate::multipart::{self, MAX_TEXT_BYTES};
 use crate::problem::{ApiError, Code};
 use crate::state::State;
@@ -57,8 +58,7 @@ pub async fn one_file(
         Err(StorageError::NotFound { .. }) => false,
         Err(error) => return Err(error.into()),
     };
-    let body = body
-        .map_err(|error| ApiError::new(Code::MalformedRequest, format!("the body cannot be read: {error}")));
+    let body = body.map_err(unreadable);
     match store_stream(state, &key, body, limit).await? {
         Stored::Whole(bytes) => Ok((replaced, bytes)),
         Stored::TooLarge => Err(ApiError::too_large("the file", limit)),
@@ -81,9 +81,7 @@ pub async fn many_files(
     if multipart::is_form(request) {
         store_form(state, set, Multipart::new(request.headers(), body), &mut report).await?;
     } else if ZIP_TYPES.contains(&multipart::media_type(request).as_str()) {
-        let body = body.map_err(|error| {
-            ApiError::new(Code::MalformedRequest, format!("the body cannot be read: {error}"))
-        });
+        let body = body.map_err(unreadable);
         let (archive, _) = spool(body, limit).await?;
         store_archive(state, set, archive, &mut report).await?;
     } else {
@@ -107,9 +105,7 @@ impl Received {
     pub async fn of(state: &State, request: &HttpRequest, body: web::Payload) -> Result<Self, ApiError> {
         let limit = state.limits.max_upload_bytes;
         refuse_declared(request, "the upload", limit)?;
-        let body = body.map_err(|error| {
-            ApiError::new(Code::MalformedRequest, format!("the body cannot be read: {error}"))
-        });
+        let body = body.map_err(unreadable);
         let (file, _) = spool(body, limit).await?;
         let mut received = Self { file, hash: [0; 32] };
         received.hash = received.content_hash(request).await?;

@@ -43,7 +43,11 @@ pub(super) fn walk(root: PathBuf, base: PathBuf, below: PathBuf) -> BoxStream<'s
 }
 
 /// What lies directly in `root/below`.
-pub(super) async fn browse(root: PathBuf, base: PathBuf, below: PathBuf) -> std::io::Result<Listing> {
+pub(super) async fn browse(
+    root: PathBuf,
+    base: PathBuf,
+    below: PathBuf,
+) -> Result<Listing, object_store::Error> {
     let looked = tokio::task::spawn_blocking(move || {
         let mut listing = Listing { folders: Vec::new(), objects: Vec::new() };
         if !below.is_dir() {
@@ -105,7 +109,7 @@ fn relative(base: &Path, path: &Path) -> String {
     path.strip_prefix(base).unwrap_or(path).to_string_lossy().into_owned()
 }
 
-/// Whether a path, links followed, stays in the root. Only what is or lies behind a link can leave it.
+/// Whether a path, links followed, stays in the root.
 fn is_inside(root: &Path, path: &Path) -> bool {
     path.canonicalize().is_ok_and(|real| real.starts_with(root))
 }
