@@ -26,9 +26,13 @@ pub struct Train {
     /// A stored model to start from; none means random weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pretrained: Option<ModelRef>,
-    /// Side of the square that pictures are scaled to, in pixels, 32 to 512.
-    #[serde(default = "Train::default_image_size")]
-    pub image_size: u32,
+    /// Side of the square that pictures are scaled to, in pixels, 32 to 512; what suits the pictures and the network
+    /// when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_size: Option<u32>,
+    /// Length of embeddings, 8 to 4096: a trained projection of the network's own, whose length it is when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding_dim: Option<u32>,
     /// Passes over the dataset, 1 to 1000.
     #[serde(default = "Train::default_epochs")]
     pub epochs: u32,
@@ -44,16 +48,30 @@ pub struct Train {
     /// Momentum of SGD, 0 to 0.999.
     #[serde(default = "Train::default_momentum")]
     pub momentum: f64,
-    /// L2 penalty, 0 to 1.
+    /// Pull of weights towards 0, 0 to 1; norms and biases are exempt.
     #[serde(default = "Train::default_weight_decay")]
     pub weight_decay: f64,
     /// How the rate changes over the run.
     #[serde(default)]
     pub schedule: Schedule,
+    /// Epochs over which the rate rises to its full value, 0 to 100; at most a fifth of the run.
+    #[serde(default = "Train::default_warmup_epochs")]
+    pub warmup_epochs: f64,
+    /// Share of the target that goes to all classes alike, 0 to 0.9.
+    #[serde(default = "Train::default_label_smoothing")]
+    pub label_smoothing: f64,
+    /// Longest gradient that a step takes, as a Euclidean norm over all weights; longer ones are shortened. Any length
+    /// when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gradient_clip: Option<f64>,
+    /// Share of the old in the running mean of the weights, 0 to 0.99999. The mean is what is judged and stored. 0 means
+    /// the weights themselves.
+    #[serde(default)]
+    pub ema_decay: f64,
     /// Random changes of the pictures.
     #[serde(default)]
     pub augment: Augment,
-    /// Which weights stay as they are; `backbone` when not given and `pretrained` is.
+    /// Which weights stay as they are; `none` when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freeze: Option<Freeze>,
     /// Arithmetic of the network.
@@ -62,9 +80,15 @@ pub struct Train {
     /// Seed of every random choice.
     #[serde(default = "Train::default_seed")]
     pub seed: u64,
-    /// Ends the run when validation accuracy stops rising.
+    /// Ends the run when validation stops getting better.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
+    /// What the best epoch is chosen by, on the validation pictures.
+    #[serde(default)]
+    pub best_by: BestBy,
+    /// Minutes between two checkpoints within an epoch, 0.01 to 1440; the end of an epoch makes one anyway.
+    #[serde(default = "Train::default_checkpoint_minutes")]
+    pub checkpoint_minutes: f64,
     /// Readable pictures that each class must have before any split, 1 to 1000000.
     #[serde(default = "Train::default_min_images_per_class")]
     pub min_images_per_class: u32,
@@ -129,21 +153,40 @@ pub enum Schedule {
     Constant,
 }
 
-/// Random changes of the training pictures (Krizhevsky et al. 2012, section 4.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// Random changes of the training pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Augment {
-    /// Random crops.
+    /// Crops of full size from a random place (Krizhevsky et al. 2012, section 4.1).
     pub crop: bool,
+    /// Crops of a random size and place, scaled up (Szegedy et al. 2015); the smallest one's share of the picture's area,
+    /// 0.05 to 1. Not done when not given; takes the place of `crop`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resized_crop: Option<f64>,
     /// Random mirroring.
     pub mirror: bool,
-    /// Noise along the principal components of colour.
+    /// Noise along the principal components of colour (Krizhevsky et al. 2012, section 4.1).
     pub color_pca: bool,
+    /// Strength of random brightness, contrast and saturation, 0 to 1.
+    pub color_jitter: f64,
+    /// Magnitude of two random operations of shape or colour (after Cubuk et al. 2020, RandAugment), 0 to 30; 0 is none.
+    pub rand_augment: u32,
+    /// Pictures are mixed in pairs, by shares from the beta distribution of this parameter (Zhang et al. 2018), 0 to 2; 0
+    /// is not at all.
+    pub mixup: f64,
 }
 
 impl Default for Augment {
     fn default() -> Self {
-        Self { crop: true, mirror: true, color_pca: true }
+        Self {
+            crop: true,
+            resized_crop: None,
+            mirror: true,
+            color_pca: true,
+            color_jitter: 0.0,
+            rand_augment: 0,
+            mixup: 0.0,
+        }
     }
 }
 
@@ -157,6 +200,22 @@ pub enum Freeze {
     Backbone,
     /// The statistics of batch normalisation.
     Norm,
+    /// All but the classifier in the first epoch; then, epoch by epoch, a fifth of the layers more learns, the last ones
+    /// first (Howard and Ruder 2018).
+    Gradual,
+}
+
+/// What the best epoch is chosen by; ties go to the lower loss.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BestBy {
+    /// Share of validation pictures that are classified rightly.
+    #[default]
+    Accuracy,
+    /// Share of relevant ones among the first ten found, ranked by embedding.
+    PrecisionAt10,
+    /// Mean average precision, ranked by embedding.
+    Map,
 }
 
 /// Arithmetic of the network.
@@ -181,9 +240,6 @@ pub struct EarlyStopping {
 }
 
 impl Train {
-    fn default_image_size() -> u32 {
-        224
-    }
     fn default_epochs() -> u32 {
         30
     }
@@ -195,6 +251,15 @@ impl Train {
     }
     fn default_weight_decay() -> f64 {
         0.0005
+    }
+    fn default_warmup_epochs() -> f64 {
+        1.0
+    }
+    fn default_label_smoothing() -> f64 {
+        0.1
+    }
+    fn default_checkpoint_minutes() -> f64 {
+        2.0
     }
     fn default_seed() -> u64 {
         1
@@ -225,7 +290,12 @@ impl Payload for Train {
         {
             errors.push(FieldError::new("/backbone", unknown.to_string()));
         }
-        check_range(&mut errors, "/image_size", self.image_size, 32, 512);
+        if let Some(size) = self.image_size {
+            check_range(&mut errors, "/image_size", size, 32, 512);
+        }
+        if let Some(length) = self.embedding_dim {
+            check_range(&mut errors, "/embedding_dim", length, 8, 4_096);
+        }
         check_range(&mut errors, "/epochs", self.epochs, 1, 1_000);
         check_range(&mut errors, "/batch_size", self.batch_size, 1, 1_024);
         if let Some(rate) = self.learning_rate {
@@ -233,6 +303,19 @@ impl Payload for Train {
         }
         check_range(&mut errors, "/momentum", self.momentum, 0.0, 0.999);
         check_range(&mut errors, "/weight_decay", self.weight_decay, 0.0, 1.0);
+        check_range(&mut errors, "/warmup_epochs", self.warmup_epochs, 0.0, 100.0);
+        check_range(&mut errors, "/label_smoothing", self.label_smoothing, 0.0, 0.9);
+        if let Some(length) = self.gradient_clip {
+            check_range(&mut errors, "/gradient_clip", length, 1e-6, 1e6);
+        }
+        check_range(&mut errors, "/ema_decay", self.ema_decay, 0.0, 0.99999);
+        if let Some(share) = self.augment.resized_crop {
+            check_range(&mut errors, "/augment/resized_crop", share, 0.05, 1.0);
+        }
+        check_range(&mut errors, "/augment/color_jitter", self.augment.color_jitter, 0.0, 1.0);
+        check_range(&mut errors, "/augment/rand_augment", self.augment.rand_augment, 0, 30);
+        check_range(&mut errors, "/augment/mixup", self.augment.mixup, 0.0, 2.0);
+        check_range(&mut errors, "/checkpoint_minutes", self.checkpoint_minutes, 0.01, 1_440.0);
         if let Some(stopping) = self.early_stopping {
             check_range(&mut errors, "/early_stopping/patience", stopping.patience, 1, 1_000);
         }

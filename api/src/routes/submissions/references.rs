@@ -87,9 +87,9 @@ pub async fn check_train(found: &mut References<'_>, train: &Train) -> Result<()
     }
     let network = train.backbone.as_deref().or(start.as_ref().map(|model| model.backbone.as_str()));
     if let Some(network) = network.and_then(|name| backbone::by_name(name).ok())
-        && train.image_size < network.min_image_size
+        && let Some(size) = train.image_size.filter(|size| *size < network.min_image_size)
     {
-        let (size, least) = (train.image_size, network.min_image_size);
+        let least = network.min_image_size;
         found.add(
             "/image_size",
             format!("{size} is too small for {}, at least {least} expected", network.name),

@@ -15,6 +15,9 @@ use crate::training::{Dataset, Labelled};
 /// The share of the machine's memory that pictures may take.
 const MEMORY_SHARE: f64 = 0.5;
 
+/// Side of the square that pictures are scaled to when none is asked for.
+const DEFAULT_IMAGE_SIZE: u32 = 224;
+
 /// What a run learns from and is judged by.
 pub struct TrainingData {
     /// The classes by name, in the order of the network's outputs.
@@ -31,7 +34,8 @@ pub struct TrainingData {
 pub async fn read(context: &JobContext, train: &Train) -> Result<TrainingData, JobError> {
     let (listing, validation) = list_sets(context, train).await?;
     check_counts(&listing, &counts_listed(&listing), train)?;
-    let side = Dataset::stored_side(train.image_size as usize);
+    let image_size = train.image_size.unwrap_or(DEFAULT_IMAGE_SIZE) as usize;
+    let side = Dataset::stored_side(image_size);
     check_memory(listing.len() + validation.as_ref().map_or(0, Listing::len), side)?;
 
     let total = listing.len() + validation.as_ref().map_or(0, Listing::len);
@@ -55,7 +59,7 @@ pub async fn read(context: &JobContext, train: &Train) -> Result<TrainingData, J
         }
         (Validation::Set(_), None) => return Err(invalid("the validation set was not listed".to_owned())),
     };
-    let dataset = Dataset::new(classes, train.image_size as usize, learn, judge);
+    let dataset = Dataset::new(classes, image_size, learn, judge);
     let dataset = dataset.map_err(|error| invalid(error.to_string()))?;
     Ok(TrainingData { classes: listing.classes, dataset, unreadable: read.failed, per_class })
 }

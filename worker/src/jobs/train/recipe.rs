@@ -42,22 +42,24 @@ impl Recipe {
             let (reference, own) = (model.row.reference(), model.backbone.name);
             return Err(invalid(format!("model {reference} is a {own}, not a {}", backbone.name)));
         }
-        backbone.check_image_size(train.image_size).map_err(|error| invalid(error.to_string()))?;
+        if let Some(size) = train.image_size {
+            backbone.check_image_size(size).map_err(|error| invalid(error.to_string()))?;
+        }
         Ok(Self {
             backbone,
             pretrained: pretrained.map(|model| model.row.reference()),
             embedding_dim: backbone.embedding_dim,
-            config: config(train, pretrained.is_some()),
+            config: config(train),
         })
     }
 }
 
-fn config(train: &Train, pretrained: bool) -> TrainConfig {
+fn config(train: &Train) -> TrainConfig {
     let freeze = match train.freeze {
         Some(jobs::Freeze::None) => Freeze::None,
         Some(jobs::Freeze::Backbone) => Freeze::Backbone,
         Some(jobs::Freeze::Norm) => Freeze::Norm,
-        None if pretrained => Freeze::Backbone,
+        Some(jobs::Freeze::Gradual) => Freeze::None,
         None => Freeze::None,
     };
     let optimizer = match train.optimizer {
