@@ -26,7 +26,8 @@ pub use noop::Noop;
 pub use rebuild::Rebuild;
 pub use search::{Filter, Query, QueryExample, Search};
 pub use train::{
-    Augment, Dataset, EarlyStopping, Fraction, Freeze, Optimizer, Precision, Schedule, Train, Validation,
+    Augment, BestBy, Dataset, EarlyStopping, Fraction, Freeze, Optimizer, Precision, Schedule, Train,
+    Validation,
 };
 pub use validate::Validate;
 

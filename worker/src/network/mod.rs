@@ -66,6 +66,8 @@ pub enum Freeze {
     Backbone,
     /// The statistics of batch norms; their scale and shift and all else learn.
     Norm,
+    /// Every layer whose number is below this one.
+    Before(usize),
 }
 
 /// One model on one device.
@@ -156,13 +158,20 @@ impl Network {
             let learns = match freeze {
                 Freeze::None | Freeze::Norm => named.parameter.kind.is_learnt(),
                 Freeze::Backbone => named.parameter.layer == self.backbone.head,
+                Freeze::Before(layer) => {
+                    named.parameter.kind.is_learnt() && named.parameter.layer.index() >= layer
+                }
             };
             let _same = named.tensor.f_set_requires_grad(learns)?;
         }
         for (index, layer) in self.backbone.layers.iter().enumerate() {
             let is_norm = matches!(layer.op, Op::BatchNorm2d(_));
-            self.measures[index] =
-                is_norm && freeze == Freeze::None && !settle::is_folded(self.tensors.of_layer(index))?;
+            let learns = match freeze {
+                Freeze::None => true,
+                Freeze::Backbone | Freeze::Norm => false,
+                Freeze::Before(first) => index >= first,
+            };
+            self.measures[index] = is_norm && learns && !settle::is_folded(self.tensors.of_layer(index))?;
         }
         Ok(())
     }
