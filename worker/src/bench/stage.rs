@@ -35,7 +35,7 @@ use crate::runtime::{Settings, Worker};
 /// The source of the drawn pictures.
 pub const SOURCE: &str = "bench-pictures";
 /// The network that is measured, and the size it reads.
-const BACKBONE: &str = "mobilenet_v2";
+pub const BACKBONE: &str = "mobilenet_v2";
 /// Side of the pictures that it reads.
 pub const IMAGE_SIZE: u32 = 224;
 /// Classes of the model, and folders of the pictures.

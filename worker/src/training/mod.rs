@@ -18,6 +18,7 @@ mod evaluation;
 mod features;
 mod fit;
 mod loader;
+mod measure;
 mod metrics;
 mod observer;
 mod optimizer;
@@ -40,6 +41,7 @@ pub use config::{
 };
 pub use dataset::{Dataset, DatasetError, Labelled};
 pub use fit::train;
+pub use measure::{augment_rate, step_rate};
 pub use metrics::{
     Calibration, CalibrationBin, ClassMetrics, EpochRow, HardPicture, Metrics, PrecisionAt, Rankings, StepRow,
 };
