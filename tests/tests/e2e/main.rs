@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails like the test itself")]
 
 mod faults;
+mod interruptions;
 mod story;
 mod streams;
 
@@ -41,7 +42,17 @@ async fn learning_curve(client: &Client, job: &Job) -> Vec<Value> {
     for row in &mut rows {
         let fields = row.as_object_mut().unwrap();
         fields.retain(|name, _| {
-            !["seconds", "images_per_second", "device_utilisation_percent"].contains(&name.as_str())
+            let of_time = [
+                "seconds",
+                "images_per_second",
+                "preparing_seconds",
+                "elapsed_seconds",
+                "eta_seconds",
+                "loader_wait_share",
+                "utilisation_percent",
+                "memory_used_bytes",
+            ];
+            !of_time.contains(&name.as_str())
         });
     }
     rows
