@@ -78,8 +78,8 @@ fn the_first_maps_of_alexnet_are_those_of_the_paper() {
 
 #[test]
 fn too_small_pictures_are_refused_with_the_limit() {
-    let error = by_name("alexnet").unwrap().shapes(66, 2).unwrap_err();
-    assert_eq!(error.to_string(), "image size 66 is too small for alexnet, which needs at least 67");
+    let error = by_name("alexnet").unwrap().shapes(54, 2).unwrap_err();
+    assert_eq!(error.to_string(), "image size 54 is too small for alexnet, which needs at least 55");
 }
 
 #[test]
