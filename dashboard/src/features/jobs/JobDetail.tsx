@@ -70,10 +70,10 @@ function Shown({ job, tab, onTab }: { job: Job; tab: JobTab; onTab: (tab: JobTab
           <Group gap={12} component="span">
             <KindIcon kind={job.kind} size={34} />
             <span>{kindOf(job.kind).label} {title}</span>
-            <StateBadge state={job.state} size="lg" />
+            <StateBadge state={job.state} paused={job.paused} size="lg" />
           </Group>
         }
-        below={`${job.state_reason ?? STATES[job.state].about}${detail === "" ? "" : ` · ${detail}`}`}
+        below={`${about(job)}${detail === "" ? "" : ` · ${detail}`}`}
         actions={<JobActions job={job} />}
       />
       <Tabs value={tab} onChange={(value) => onTab((value ?? "overview") as JobTab)} keepMounted={false}>
@@ -90,6 +90,12 @@ function Shown({ job, tab, onTab }: { job: Job; tab: JobTab; onTab: (tab: JobTab
       </Tabs>
     </>
   );
+}
+
+/** Why the job stands where it stands. */
+function about(job: Job): string {
+  if (job.paused) return job.state === "running" ? "Stops at its next batch and keeps what it has done" : "Paused until it is resumed";
+  return job.state_reason ?? STATES[job.state].about;
 }
 
 function Overview({ job }: { job: Job }) {
