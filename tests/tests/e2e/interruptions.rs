@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::{learning_curve, stack_on, training, wait_for_epochs};
 
-const EPOCHS: u32 = 40;
+const EPOCHS: u32 = 30;
 /// Pictures that are learnt in a run: ten classes of twelve, a fraction of 0.23 held back of each.
-const LEARNT: u64 = 40 * 10 * 9;
+const LEARNT: u64 = 30 * 10 * 9;
 
 /// A training that makes a checkpoint whenever it may.
 fn careful(model: &str) -> Value {
@@ -74,6 +74,26 @@ async fn a_cancelled_training_keeps_its_last_checkpoint_and_goes_on_from_it_when
     success(&client, &job).await;
     let logs = client.get(&format!("/v1/jobs/{}/logs", job.id())).await.unwrap().to_string();
     assert!(logs.contains("going on from the last checkpoint"), "{logs}");
+    assert_eq!(weights(&client, "stormy").await, weights(&client, "calm").await);
+    assert!(stack.terminate().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_paused_training_waits_and_goes_on_with_the_next_step() {
+    let samples = Samples::draw(12, 0, 0).await.unwrap();
+    let mut stack = stack_on(&samples).await;
+    let client = stack.client.clone();
+    client.run("train", &careful("calm")).await.unwrap();
+    let job = client.submit("train", &careful("stormy")).await.unwrap();
+    for epochs in [2, 5] {
+        wait_for_epochs(&client, &job, epochs).await;
+        client.post(&format!("/v1/jobs/{}/pause", job.id()), &json!({})).await.unwrap();
+        let paused = |job: &Job| job.state() == "queued";
+        client.wait_until(job.id(), "the pause", paused).await.unwrap();
+        client.post(&format!("/v1/jobs/{}/resume", job.id()), &json!({})).await.unwrap();
+    }
+    let ended = success(&client, &job).await;
+    assert_eq!(ended.attempt(), 1, "a pause uses up no attempt");
     assert_eq!(weights(&client, "stormy").await, weights(&client, "calm").await);
     assert!(stack.terminate().await.unwrap().success());
 }

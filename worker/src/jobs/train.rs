@@ -128,7 +128,12 @@ async fn heed(context: &JobContext, message: Message) -> Result<(), JobError> {
             Ok(()) | Err(JobError::Stopped) => {}
             Err(error) => return Err(error),
         },
-        Message::Steps(_rows) => {}
+        Message::Steps(rows) => _ = metrics::insert_steps(context.db(), job, fence, &rows).await?,
+        Message::Resumed { epochs, steps } => {
+            let (epoch, step) = (i32::try_from(epochs), i64::try_from(steps));
+            let (epoch, step) = (epoch.unwrap_or(i32::MAX), step.unwrap_or(i64::MAX));
+            metrics::delete_after(context.db(), job, fence, epoch, step).await?;
+        }
         Message::Epoch { epoch, row } => {
             let number = i32::try_from(epoch).unwrap_or(i32::MAX);
             // Epochs after the last checkpoint are done again by a later attempt, and their rows written again: on

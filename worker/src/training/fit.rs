@@ -97,6 +97,7 @@ impl<'a> Fit<'a> {
         if let Some(bytes) = resume {
             let resumed = checkpoint::resume(bytes, network, &mut optimizer, average.as_mut(), config)?;
             history = resumed.history;
+            observer.resumed(history.epochs(), history.steps);
             best = resumed.best;
         } else if learns_norms(config.freeze) && network.has_folded_norms()? {
             settle(network, dataset, config)?;

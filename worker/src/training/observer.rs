@@ -39,6 +39,9 @@ pub trait Observer {
     /// Called after every epoch. Breaking ends the run; the snapshot is what it can be resumed from.
     fn epoch(&mut self, row: &EpochRow, snapshot: &Snapshot<'_>) -> ControlFlow<()>;
 
+    /// Called when a run goes on from a checkpoint, with the epochs and steps that are done; later ones are done again.
+    fn resumed(&mut self, _epochs: u32, _steps: u64) {}
+
     /// Called after every step, one step late.
     fn step(&mut self, _row: &StepRow) {}
 

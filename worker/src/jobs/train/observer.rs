@@ -33,6 +33,13 @@ pub enum Message {
     Progress(JobProgress),
     /// Some of the steps since the last of these: their numbers and figures.
     Steps(Vec<(i64, Value)>),
+    /// The run goes on after so many epochs and steps.
+    Resumed {
+        /// Epochs that are done.
+        epochs: u32,
+        /// Steps that are done.
+        steps: u64,
+    },
     /// An epoch is over.
     Epoch {
         /// Counted from 1.
@@ -193,6 +200,10 @@ impl Observer for Reporter {
         value["memory_used_bytes"] = json!(used.memory_used_bytes);
         _ = self.messages.blocking_send(Message::Epoch { epoch: row.epoch, row: value });
         self.go_on()
+    }
+
+    fn resumed(&mut self, epochs: u32, steps: u64) {
+        _ = self.messages.blocking_send(Message::Resumed { epochs, steps });
     }
 
     fn step(&mut self, row: &StepRow) {
