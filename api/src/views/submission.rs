@@ -6,7 +6,8 @@ use actix_web::dev::Payload as HttpPayload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest};
 use futures::future::LocalBoxFuture;
-use lookalike_shared::jobs::{Evaluate, Index, Noop, Rebuild, Submission, Train};
+use lookalike_shared::domain::name::Name;
+use lookalike_shared::jobs::{Dataset, Evaluate, Index, Noop, Rebuild, Submission, Train, Validate};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -97,10 +98,26 @@ fn object_of<T: PartialSchema>() -> Object {
 }
 
 /// Which folder of a source to report on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ValidateRequest {
     /// The folder that holds one folder per class; empty means all of the source.
     #[schema(example = "train/")]
     pub prefix: String,
+    /// The labelled set that a training would be judged by; what both sets hold is reported. None when not given.
+    pub validation: Option<Dataset>,
+    /// Readable pictures that each class must have for a training to start, 1 to 1000000; 100 when not given.
+    pub min_images_per_class: Option<u32>,
+}
+
+impl ValidateRequest {
+    /// The payload of the job on a source.
+    pub fn on(self, source: Name) -> Validate {
+        Validate {
+            source,
+            prefix: self.prefix,
+            validation: self.validation,
+            min_images_per_class: self.min_images_per_class.unwrap_or(Train::DEFAULT_MIN_IMAGES_PER_CLASS),
+        }
+    }
 }

@@ -121,7 +121,11 @@ async fn evaluations_rebuilds_and_reports_are_enqueued() {
     for (path, body) in [
         ("/v1/jobs/evaluate", json!({"index": "gallery", "source": "photos", "prefix": "val/", "k": [1, 5]})),
         ("/v1/jobs/rebuild", json!({"index": "gallery", "model": "scenes@1"})),
-        ("/v1/sources/photos/validate", json!({"prefix": "train/", "labels": {"a": "b"}})),
+        (
+            "/v1/sources/photos/validate",
+            json!({"prefix": "train/", "labels": {"a": "b"},
+            "validation": {"source": "photos", "prefix": "val/"}, "min_images_per_class": 4}),
+        ),
     ] {
         app.post(path, body).await.expect(StatusCode::ACCEPTED);
     }
@@ -142,6 +146,9 @@ async fn evaluations_rebuilds_and_reports_are_enqueued() {
     );
     let refused = app.post("/v1/sources/none/validate", json!({})).await;
     refused.refusal(StatusCode::NOT_FOUND, "not_found");
+    let unknown = json!({"validation": {"source": "none"}});
+    let told = app.post("/v1/sources/photos/validate", unknown).await.broken_rule();
+    assert!(told.starts_with("/validation/source: there is no source \"none\""), "{told}");
 }
 
 #[tokio::test]

@@ -69,6 +69,9 @@ impl Settings {
             let artifacts = Url::from_directory_path(data_dir.join("artifacts"));
             env.set("LOOKALIKE_ARTIFACTS_URL", artifacts.map(String::from).unwrap_or_default());
         }
+        if env.get("LOOKALIKE_CACHE_DIR").is_none() {
+            env.set("LOOKALIKE_CACHE_DIR", data_dir.join("cache").to_string_lossy());
+        }
         let database = env.get("LOOKALIKE_DATABASE_URL").is_some().then(|| env.database(API_CONNECTIONS));
         let executable = config::executable().map_err(anyhow::Error::new)?;
         let mut settings = Self {
@@ -105,6 +108,7 @@ impl Settings {
             ("LOOKALIKE_ARTIFACTS_URL", Secret::new(self.storage.artifacts_url.as_str())),
             ("LOOKALIKE_SOURCES", Secret::new(sources_text(&self.storage))),
             ("LOOKALIKE_DEVICE", Secret::new(&self.worker.device)),
+            ("LOOKALIKE_CACHE_DIR", Secret::new(self.worker.cache.folder.to_string_lossy())),
             ("LOOKALIKE_EXIT_WITH_PARENT", Secret::new("true")),
         ]
     }
@@ -173,6 +177,7 @@ mod tests {
         assert_eq!(settings.worker.device, "cpu");
         assert!(settings.database.is_none() && !settings.with_worker);
         assert!(settings.storage.artifacts_url.path().ends_with("/data/artifacts/"));
+        assert_eq!(settings.worker.cache.folder, root.path().join("data/cache"));
         let text = sources_text(&settings.storage);
         let mut again =
             environment(&[("LOOKALIKE_SOURCES", &text), ("LOOKALIKE_ARTIFACTS_URL", "file:///a")]);

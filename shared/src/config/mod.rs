@@ -3,6 +3,7 @@
 //! The only place that reads `std::env`. Every variable is listed in [`VARIABLES`], from which the env
 //! example and the README's table are generated; every problem is reported, all together.
 
+mod cache;
 mod local;
 mod secret;
 mod variables;
@@ -16,6 +17,7 @@ use url::Url;
 use crate::domain::job::Queue;
 use crate::domain::name::Name;
 
+pub use cache::CacheConfig;
 pub use local::{executable, temporary_dir};
 pub use secret::Secret;
 pub use variables::{VARIABLES, Variable, env_example, markdown_table};
@@ -113,6 +115,8 @@ pub struct WorkerConfig {
     pub grace: Duration,
     /// Bounds on pictures.
     pub limits: Limits,
+    /// The folder of decoded pictures.
+    pub cache: CacheConfig,
     /// Stop when standard input closes: the supervisor is gone.
     pub exit_with_parent: bool,
 }
@@ -126,6 +130,7 @@ impl WorkerConfig {
             lease: Duration::from_secs(4),
             grace: Duration::from_secs(10),
             limits: Limits::default(),
+            cache: CacheConfig::for_testing(),
             exit_with_parent: false,
         }
     }
@@ -255,6 +260,7 @@ impl Environment {
             lease: Duration::from_secs(lease),
             grace: Duration::from_secs(grace),
             limits: self.limits(),
+            cache: self.cache(),
             exit_with_parent: self.parsed("LOOKALIKE_EXIT_WITH_PARENT", "true or false"),
         }
     }

@@ -77,6 +77,16 @@ pub const VARIABLES: &[Variable] = &[
         Some("2147483648"),
         "The most bytes of one upload or imported file of weights.",
     ),
+    variable(
+        "LOOKALIKE_CACHE_DIR",
+        None,
+        "Where a worker keeps decoded pictures for the next training on them; `cache` in the data folder of `up`, else `lookalike-cache` in the folder for temporary files, when not set.",
+    ),
+    variable(
+        "LOOKALIKE_CACHE_BYTES",
+        Some("21474836480"),
+        "The most bytes of decoded pictures that are kept; those not used for longest leave first. A training needs room for all of its pictures.",
+    ),
     variable("LOOKALIKE_KEEP_JOBS_HOURS", Some("720"), "How long finished jobs are kept."),
     variable(
         "LOOKALIKE_KEEP_SEARCHES_HOURS",

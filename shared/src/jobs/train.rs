@@ -240,6 +240,11 @@ pub struct EarlyStopping {
 }
 
 impl Train {
+    /// The network when neither it nor a model to start from is named.
+    pub const DEFAULT_BACKBONE: &str = "mobilenet_v2";
+    /// Readable pictures that each class must have when it is not said, as many as in the paper.
+    pub const DEFAULT_MIN_IMAGES_PER_CLASS: u32 = 100;
+
     fn default_epochs() -> u32 {
         30
     }
@@ -264,8 +269,8 @@ impl Train {
     fn default_seed() -> u64 {
         1
     }
-    fn default_min_images_per_class() -> u32 {
-        100
+    pub(super) fn default_min_images_per_class() -> u32 {
+        Self::DEFAULT_MIN_IMAGES_PER_CLASS
     }
 }
 

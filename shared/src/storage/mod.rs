@@ -11,11 +11,22 @@ use std::sync::Arc;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use url::Url;
+use uuid::Uuid;
 
 use crate::config::{Secret, StorageConfig, UPLOADS};
 use crate::domain::name::Name;
 
 pub use source::{ByteStream, Folder, Listing, Object, Source, StorageError, Writer};
+
+/// Where in the artifacts store everything of a model is: deleted as a whole with the model.
+pub fn model_folder(model: Uuid) -> String {
+    format!("models/{model}/")
+}
+
+/// Where in the artifacts store the list of the files is that a model was trained on, as JSON Lines.
+pub fn model_files_key(model: Uuid) -> String {
+    format!("models/{model}/files.jsonl")
+}
 
 /// Every source by name, and the artifacts store.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails like the test itself")]
 
+mod datasets;
 mod faults;
 mod interruptions;
 mod story;

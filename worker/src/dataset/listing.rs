@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures::TryStreamExt;
-use lookalike_shared::storage::{Source, StorageError};
+use lookalike_shared::storage::{Object, Source, StorageError};
 
 /// A file of a labelled set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,11 @@ pub struct LabelledFile {
     pub uri: String,
     /// Its class's number.
     pub class: usize,
+    /// Its size in bytes, as the listing told it.
+    pub size: u64,
+    /// What tells its versions apart, as the listing told it: the store's etag, or size and time of a local file. Empty
+    /// for what cannot be a file of the source.
+    pub etag: String,
 }
 
 /// A labelled set: its classes by name, and its files by class, then key.
@@ -36,9 +41,11 @@ impl Listing {
         self.files.is_empty()
     }
 
-    /// How many files a class has.
-    pub fn count_of(&self, class: usize) -> usize {
-        self.files.iter().filter(|file| file.class == class).count()
+    /// How many files each class has.
+    pub fn counts(&self) -> Vec<u32> {
+        let mut counts = vec![0; self.classes.len()];
+        self.files.iter().for_each(|file| counts[file.class] += 1);
+        counts
     }
 }
 
@@ -49,19 +56,23 @@ impl Listing {
 /// [`StorageError`].
 pub async fn list(source: &Source, prefix: &str) -> Result<Listing, StorageError> {
     let base = prefix.trim_matches('/');
-    let mut by_class: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut by_class: BTreeMap<String, Vec<Object>> = BTreeMap::new();
     let mut objects = source.list(prefix)?;
     while let Some(object) = objects.try_next().await? {
         if let Some(class) = class_of_key(base, &object.key) {
-            by_class.entry(class.to_owned()).or_default().push(object.key);
+            by_class.entry(class.to_owned()).or_default().push(object);
         }
     }
     let mut files = Vec::new();
-    for (class, keys) in by_class.values_mut().enumerate() {
-        keys.sort();
-        let labelled =
-            keys.drain(..).map(|key| LabelledFile { uri: format!("{}/{key}", source.name()), key, class });
-        files.extend(labelled);
+    for (class, objects) in by_class.values_mut().enumerate() {
+        objects.sort_by(|a, b| a.key.cmp(&b.key));
+        files.extend(objects.drain(..).map(|object| LabelledFile {
+            uri: format!("{}/{}", source.name(), object.key),
+            key: object.key,
+            class,
+            size: object.size,
+            etag: object.etag,
+        }));
     }
     Ok(Listing { classes: by_class.into_keys().collect(), files })
 }

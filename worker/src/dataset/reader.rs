@@ -1,12 +1,15 @@
-//! Reads and decodes the files of a labelled set, batch by batch, the next while the last is used.
+//! Reads and decodes the files of a labelled set, batch by batch, the next ones while the last is used.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream;
 use lookalike_shared::storage::{Source, StorageError};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::LabelledFile;
 use crate::picture::{Limits, Picture, PictureError, decode};
@@ -14,11 +17,13 @@ use crate::runtime::context::{JobContext, JobError};
 
 /// Files per batch.
 const BATCH: usize = 64;
-/// Files fetched at a time.
+/// Batches under way at a time: one is decoded while another one is fetched and a third one waits to be used.
+const AHEAD: usize = 3;
+/// Files of a batch fetched at a time.
 const FETCHES: usize = 16;
 
 /// Why a file is no picture.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unreadable {
     /// A stable name of the reason.
     pub code: String,
@@ -32,48 +37,69 @@ impl From<PictureError> for Unreadable {
     }
 }
 
-/// Reads files in order.
-pub struct Reader {
+/// A view of every file of a batch, in the order of the files.
+pub type Views<T> = Vec<(LabelledFile, Result<T, Unreadable>)>;
+
+type View<T> = dyn Fn(&[u8], &Picture) -> T + Send + Sync;
+
+/// Reads files in order. While a batch is used the next ones are fetched and decoded, so that neither the store nor the
+/// processors wait for who uses them; what was begun ends when the reader is dropped.
+pub struct Reader<T> {
     context: JobContext,
     source: Source,
     files: VecDeque<LabelledFile>,
     limits: Limits,
+    view: Arc<View<T>>,
+    ahead: VecDeque<AbortOnDropHandle<Result<Views<T>, JobError>>>,
 }
 
-impl Reader {
-    /// A reader of `files` of `source`, within the bounds of the worker.
-    pub fn new(context: &JobContext, source: Source, files: Vec<LabelledFile>) -> Self {
+impl<T: Send + 'static> Reader<T> {
+    /// A reader of `files` of `source`, within the bounds of the worker. `view` is taken of each picture that can be
+    /// read, from its bytes and its pixels, on many threads at a time.
+    pub fn new(
+        context: &JobContext,
+        source: Source,
+        files: Vec<LabelledFile>,
+        view: impl Fn(&[u8], &Picture) -> T + Send + Sync + 'static,
+    ) -> Self {
         let limits = picture_limits(&context.services.limits);
-        Self { context: context.clone(), source, files: files.into(), limits }
+        let (view, ahead) = (Arc::new(view), VecDeque::new());
+        Self { context: context.clone(), source, files: files.into(), limits, view, ahead }
     }
 
-    /// The next batch, `view` taken of each picture that could be read. None at the end.
+    /// The next batch. None at the end.
     ///
     /// # Errors
     /// [`JobError::Stopped`], or the source failed.
-    pub async fn next_with<T: Send + 'static>(
-        &mut self,
-        view: impl Fn(&[u8], &Picture) -> T + Send + Sync + 'static,
-    ) -> Result<Option<Vec<(LabelledFile, Result<T, Unreadable>)>>, JobError> {
+    pub async fn next(&mut self) -> Result<Option<Views<T>>, JobError> {
         self.context.check_stop()?;
-        let files: Vec<_> = self.files.drain(..BATCH.min(self.files.len())).collect();
-        if files.is_empty() {
-            return Ok(None);
+        while self.ahead.len() < AHEAD && !self.files.is_empty() {
+            let files: Vec<_> = self.files.drain(..BATCH.min(self.files.len())).collect();
+            let reading = read(self.source.clone(), files, self.limits, self.view.clone());
+            self.ahead.push_back(AbortOnDropHandle::new(tokio::spawn(reading)));
         }
-        let limit = self.limits.max_bytes as u64;
-        let keys: Vec<String> = files.iter().map(|file| file.key.clone()).collect();
-        let fetched = fetch_all(&self.source, keys, limit).await?;
-        let limits = self.limits;
-        let views = tokio::task::spawn_blocking(move || {
-            let view_one = |bytes: Result<Bytes, Unreadable>| {
-                let bytes = bytes?;
-                Ok(view(&bytes, &decode(&bytes, &limits)?))
-            };
-            fetched.into_par_iter().map(view_one).collect::<Vec<_>>()
-        });
-        let views = views.await.map_err(|error| JobError::retry("panic", error.to_string()))?;
-        Ok(Some(files.into_iter().zip(views).collect()))
+        let Some(batch) = self.ahead.pop_front() else { return Ok(None) };
+        batch.await.map_err(|error| JobError::retry("panic", error.to_string()))?.map(Some)
     }
+}
+
+async fn read<T: Send + 'static>(
+    source: Source,
+    files: Vec<LabelledFile>,
+    limits: Limits,
+    view: Arc<View<T>>,
+) -> Result<Views<T>, JobError> {
+    let keys: Vec<String> = files.iter().map(|file| file.key.clone()).collect();
+    let fetched = fetch_all(&source, keys, limits.max_bytes as u64).await?;
+    let views = tokio::task::spawn_blocking(move || {
+        let view_one = |bytes: Result<Bytes, Unreadable>| {
+            let bytes = bytes?;
+            Ok(view(&bytes, &decode(&bytes, &limits)?))
+        };
+        fetched.into_par_iter().map(view_one).collect::<Vec<_>>()
+    });
+    let views = views.await.map_err(|error| JobError::retry("panic", error.to_string()))?;
+    Ok(files.into_iter().zip(views).collect())
 }
 
 /// Fetches objects, several at a time, in order. What is missing or too large is told of its object; a store

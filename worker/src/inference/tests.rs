@@ -54,7 +54,7 @@ async fn answers_are_those_of_the_network_in_order() {
         let answers = inference.embed(&spec, pictures.clone(), Priority::Bulk).await.unwrap();
         assert_eq!((answers.len(), answers.dimensions()), (7, 512));
 
-        let batch = spec.normalisation.tensor(pictures.pixels(), SIDE, Device::Cpu).unwrap();
+        let batch = spec.normalisation.tensor(&pictures.pixels(), SIDE, Device::Cpu).unwrap();
         let output = network.forward(&batch, Mode::Eval).unwrap();
         let probabilities: Vec<Vec<f32>> = Vec::try_from(output.logits.softmax(1, tch::Kind::Float)).unwrap();
         let embeddings: Vec<Vec<f32>> = Vec::try_from(unit_length(&output.embedding).unwrap()).unwrap();

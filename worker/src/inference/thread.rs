@@ -114,7 +114,8 @@ impl DeviceThread {
 
     /// Answers several requests by one batch. When it fails each is tried alone, so that none pays for another.
     fn share(&mut self, jobs: Vec<Job>) {
-        let pixels: Vec<u8> = jobs.iter().flat_map(|job| job.pictures.pixels()).copied().collect();
+        let mut pixels = Vec::new();
+        jobs.iter().for_each(|job| pixels.extend_from_slice(&job.pictures.pixels()));
         let pictures = Pictures::new(jobs[0].pictures.side(), pixels).expect("whole pictures side by side");
         match self.models.embed(&jobs[0].model, &pictures) {
             Ok(answers) => {

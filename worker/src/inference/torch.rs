@@ -41,7 +41,7 @@ impl Engine for TorchEngine {
         }
         let _guard = tch::no_grad_guard();
         let device = self.network.device();
-        let batch = self.normalisation.tensor(pictures.pixels(), self.image_size, device)?;
+        let batch = self.normalisation.tensor(&pictures.pixels(), self.image_size, device)?;
         let output = self.network.forward(&batch, Mode::Eval)?;
         let probabilities = output.logits.f_softmax(1, Kind::Float)?;
         let embeddings = unit_length(&output.embedding)?;

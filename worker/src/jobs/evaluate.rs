@@ -46,9 +46,9 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
     let mut meter = Meter::new("searching", "pictures", Some(listing.len() as u64));
     let mut scores = Scores::new(&payload.k, model.row.classes.len());
     let size = model.image_size();
-    let mut reader = Reader::new(&context, source, listing.files);
+    let mut reader = Reader::new(&context, source, listing.files, move |_, picture| prepare(picture, size));
     let (mut done, mut failed) = (0, 0);
-    while let Some(batch) = reader.next_with(move |_, picture| prepare(picture, size)).await? {
+    while let Some(batch) = reader.next().await? {
         done += batch.len() as u64;
         let (queries, unreadable) = embed(&context, &model, batch).await?;
         failed += unreadable.len() as u64;

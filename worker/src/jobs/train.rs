@@ -1,10 +1,11 @@
 //! Trains a model on labelled folders and stores it as the next version of its name.
 //!
-//! Pictures are decoded once into memory; a thread of its own runs the loop, and this task stores what it
+//! Pictures are decoded once into the worker's cache; a thread of its own runs the loop, and this task stores what it
 //! tells: progress, a row per epoch, now and again a checkpoint. A later attempt goes on from the last checkpoint. The
 //! model's row and the job's end are one transaction.
 
 mod data;
+mod files;
 mod observer;
 mod recipe;
 
@@ -16,13 +17,14 @@ use lookalike_shared::db::models::{NewModel, insert_model, lock_name};
 use lookalike_shared::db::{self, metrics};
 use lookalike_shared::domain::job::Progress;
 use lookalike_shared::jobs::Train;
-use lookalike_shared::storage::StorageError;
+use lookalike_shared::storage::{StorageError, model_folder};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use self::data::TrainingData;
+use self::files::FileList;
 use self::observer::{Message, Reporter};
 use self::recipe::Recipe;
 use crate::models::StoredModel;
@@ -42,7 +44,7 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
         None => None,
     };
     let recipe = Recipe::of(&payload, pretrained.as_deref())?;
-    let data = data::read(&context, &payload).await?;
+    let data = data::read(&context, &payload, recipe.backbone).await?;
     let summary = format!(
         "training {} on {} pictures of {} classes, {} held back for validation",
         recipe.backbone.name,
@@ -180,6 +182,8 @@ async fn store(
     };
     context.progress(&progress).await?;
     context.storage().artifacts().put(&weights_key, weights.clone()).await?;
+    let files = FileList::of(data);
+    files.put(context.storage().artifacts(), id).await?;
     let model = NewModel {
         id,
         name: payload.model.clone(),
@@ -187,20 +191,21 @@ async fn store(
         classes: data.classes.clone(),
         image_size: i32::try_from(data.dataset.image_size()).unwrap_or(i32::MAX),
         embedding_dim: i32::try_from(recipe.embedding_dim).unwrap_or(i32::MAX),
-        weights_key: weights_key.clone(),
+        weights_key,
         weights_bytes: i64::try_from(weights.len()).unwrap_or(i64::MAX),
         weights_sha256: Sha256::digest(&weights).to_vec(),
         origin: "trained",
         job_id: Some(context.attempt.job_id.0),
-        card: card(context, payload, recipe, data, &trained.metrics),
+        card: card(context, payload, recipe, data, &files, &trained.metrics),
         labels: json!({}),
     };
     let stored = store_row(context, &model, &trained.metrics).await;
     let artifacts = context.storage().artifacts();
     // What nobody points to is deleted as well as may be; a file left behind harms nobody.
-    let spare = if stored.is_ok() { checkpoint_key(context) } else { weights_key };
-    if stored.is_ok() || matches!(&stored, Err(JobError::Stopped)) {
-        _ = artifacts.delete(&spare).await;
+    if stored.is_ok() {
+        _ = artifacts.delete(&checkpoint_key(context)).await;
+    } else if matches!(&stored, Err(JobError::Stopped)) {
+        _ = artifacts.delete_all(&model_folder(id)).await;
     }
     stored
 }
@@ -237,6 +242,7 @@ fn card(
     payload: &Train,
     recipe: &Recipe,
     data: &TrainingData,
+    files: &FileList<'_>,
     metrics: &Metrics,
 ) -> Value {
     json!({
@@ -249,6 +255,9 @@ fn card(
             "validation": data.dataset.validation().labels.len(),
             "unreadable": data.unreadable,
             "images_per_class": data.per_class,
+            "files": files.len(),
+            "fingerprint": files.fingerprint(),
+            "duplicates": data.duplicate_counts(),
         },
         "pretrained": recipe.pretrained,
         "recipe": recipe.config,

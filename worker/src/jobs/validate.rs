@@ -1,59 +1,45 @@
-//! Reports on a labelled set of pictures before anybody trains on it.
+//! Reports on the labelled sets of a training before anybody trains on them.
+//!
+//! What is checked is what a training checks, by the same functions; nothing of it makes the job fail but a set that
+//! holds nothing. Pixels are not kept: what size they would be kept at, only the training knows.
 
-use std::collections::HashMap;
+use lookalike_shared::domain::backbone;
+use lookalike_shared::jobs::{Dataset, Train, Validate};
 
-use lookalike_shared::db::items::{NewItem, insert_items};
-use lookalike_shared::domain::progress::Meter;
-use lookalike_shared::jobs::Validate;
-use serde_json::json;
-
-use crate::dataset::{self, Reader};
-use crate::picture::content_hash;
+use crate::dataset::cache::Reading;
+use crate::dataset::{ListedSet, ReadFiles, Reader, Report, Seen, Sets, suggest_size, unreadable};
 use crate::runtime::context::{JobContext, JobError, JobOutcome};
 
-/// Reads every picture and counts.
+/// Reads every picture and reports.
 pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
     let payload: Validate = context.payload()?;
-    let source = context.storage().get_source(&payload.source)?.clone();
-    let listing = dataset::list(&source, &payload.prefix).await?;
-    let mut meter = Meter::new("reading", "pictures", Some(listing.len() as u64));
-    let mut readable = vec![0_u64; listing.classes.len()];
-    let mut seen: HashMap<[u8; 32], u64> = HashMap::new();
-    let (mut done, mut failed) = (0, 0);
-    let mut reader = Reader::new(&context, source, listing.files.clone());
-    while let Some(batch) = reader.next_with(|bytes, _picture| content_hash(bytes)).await? {
-        let mut items = Vec::new();
-        for (file, read) in batch {
-            match read {
-                Ok(hash) => {
-                    readable[file.class] += 1;
-                    *seen.entry(hash).or_default() += 1;
-                }
-                Err(reason) => {
-                    items.push(NewItem { uri: file.uri, code: reason.code, detail: reason.detail })
-                }
-            }
-            done += 1;
-        }
-        failed += items.len() as u64;
-        insert_items(context.db(), context.attempt.job_id, &items).await?;
-        context.progress(meter.update(context.started.elapsed().as_secs_f64(), done, failed)).await?;
+    let place = Dataset { source: payload.source, prefix: payload.prefix };
+    let sets = Sets::list(context.storage(), &place, payload.validation.as_ref()).await?;
+    let network = backbone::by_name(Train::DEFAULT_BACKBONE).expect("the default network is known");
+    let suggested = suggest_size(&sets.dataset.source, &sets.dataset.listing.files, network).await?;
+    let mut reading = Reading::of(sets.len());
+    let train = look_at(&context, &sets.dataset, &mut reading).await?;
+    let validation = match &sets.validation {
+        Some(set) => look_at(&context, set, &mut reading).await?,
+        None => Vec::new(),
+    };
+    let report = Report::of(&sets, train, validation, suggested, payload.min_images_per_class);
+    Ok(JobOutcome::Result(serde_json::to_value(report).expect("a report is plain data")))
+}
+
+/// What is to be known of every file of a set; what cannot be read becomes items.
+async fn look_at(
+    context: &JobContext,
+    set: &ListedSet,
+    reading: &mut Reading,
+) -> Result<ReadFiles, JobError> {
+    let mut read = Vec::with_capacity(set.listing.len());
+    let mut reader = Reader::new(context, set.source.clone(), set.listing.files.clone(), Seen::of);
+    while let Some(batch) = reader.next().await? {
+        reading
+            .advance(context, batch.len(), &unreadable(batch.iter().map(|(file, read)| (file, read))))
+            .await?;
+        read.extend(batch.into_iter().map(|(_, seen)| seen));
     }
-    let duplicates: u64 = seen.values().map(|count| count - 1).sum();
-    let classes: Vec<_> = listing
-        .classes
-        .iter()
-        .zip(&readable)
-        .enumerate()
-        .map(|(class, (name, readable))| {
-            json!({ "class": name, "files": listing.count_of(class), "readable": readable })
-        })
-        .collect();
-    Ok(JobOutcome::Result(json!({
-        "files": listing.len(),
-        "readable": readable.iter().sum::<u64>(),
-        "unreadable": failed,
-        "exact_duplicates": duplicates,
-        "classes": classes,
-    })))
+    Ok(read)
 }

@@ -1,5 +1,8 @@
 //! From decoded pixels to what a network reads.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -15,13 +18,15 @@ pub struct PicturesError {
     side: usize,
 }
 
-/// Square pictures of one size, `u8` `[N, side, side, 3]`, red, green, blue, in one buffer.
+/// Square pictures of one size, `u8` `[N, side, side, 3]`, red, green, blue: all of one buffer, or some of them.
 ///
-/// The buffer may be memory or a mapped file; a clone shares it.
+/// The buffer may be memory or a mapped file; a clone, a slice and a selection share it.
 #[derive(Debug, Clone)]
 pub struct Pictures {
     side: usize,
     pixels: Bytes,
+    /// Which pictures of the buffer these are, in this order; all when none.
+    rows: Option<Arc<[u32]>>,
 }
 
 impl Pictures {
@@ -34,7 +39,7 @@ impl Pictures {
         if side == 0 || pixels.len() % (side * side * CHANNELS) != 0 {
             return Err(PicturesError { bytes: pixels.len(), side });
         }
-        Ok(Self { side, pixels })
+        Ok(Self { side, pixels, rows: None })
     }
 
     /// Height and width of each picture.
@@ -44,30 +49,59 @@ impl Pictures {
 
     /// Number of pictures.
     pub fn len(&self) -> usize {
-        self.pixels.len() / self.picture_bytes()
+        self.rows.as_ref().map_or(self.pixels.len() / self.picture_bytes(), |rows| rows.len())
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.pixels.is_empty()
+        self.len() == 0
     }
 
     /// The pixels of one picture, `[side, side, 3]`.
     pub fn get(&self, index: usize) -> &[u8] {
         let length = self.picture_bytes();
-        &self.pixels[index * length..(index + 1) * length]
+        let row = self.row(index) as usize;
+        &self.pixels[row * length..(row + 1) * length]
     }
 
-    /// The pixels of all pictures.
-    pub fn pixels(&self) -> &[u8] {
-        &self.pixels
+    /// The pixels of all pictures, one after the other: the buffer itself, or a copy when pictures were selected.
+    pub fn pixels(&self) -> Cow<'_, [u8]> {
+        if self.rows.is_none() {
+            return Cow::Borrowed(&self.pixels);
+        }
+        Cow::Owned((0..self.len()).flat_map(|index| self.get(index)).copied().collect())
     }
 
     /// At most `count` pictures from `first` on, sharing the buffer.
     pub fn slice(&self, first: usize, count: usize) -> Self {
-        let length = self.picture_bytes();
         let end = (first + count).min(self.len());
-        Self { side: self.side, pixels: self.pixels.slice(first * length..end * length) }
+        let (mut pixels, length) = (self.pixels.clone(), self.picture_bytes());
+        let rows = self.rows.as_ref().map(|rows| Arc::from(&rows[first..end]));
+        if rows.is_none() {
+            pixels = pixels.slice(first * length..end * length);
+        }
+        Self { side: self.side, pixels, rows }
+    }
+
+    /// The pictures at these positions, in this order, sharing the buffer: 4 bytes a picture are taken.
+    ///
+    /// # Panics
+    /// When a position is none of a picture.
+    pub fn select(&self, positions: &[usize]) -> Self {
+        let count = self.len();
+        let row = |&position: &usize| {
+            assert!(position < count, "picture {position} of {count}");
+            self.row(position)
+        };
+        Self { side: self.side, pixels: self.pixels.clone(), rows: Some(positions.iter().map(row).collect()) }
+    }
+
+    /// Which picture of the buffer the one at `index` is.
+    fn row(&self, index: usize) -> u32 {
+        match &self.rows {
+            Some(rows) => rows[index],
+            None => u32::try_from(index).expect("a buffer holds fewer than 2^32 pictures"),
+        }
     }
 
     fn picture_bytes(&self) -> usize {
@@ -127,5 +161,28 @@ impl Normalisation {
 
     fn offset(&self, shift: [f32; 3]) -> [f32; 3] {
         [0, 1, 2].map(|channel| (shift[channel] - self.mean[channel]) / self.std[channel])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_selection_and_a_slice_of_it_show_the_pictures_of_the_whole() {
+        let bytes: Vec<u8> = (0..6 * 12).map(|at| at / 12).collect();
+        let all = Pictures::new(2, bytes).unwrap();
+        let some = all.select(&[5, 0, 3, 3]);
+        let numbers = |pictures: &Pictures| -> Vec<u8> {
+            (0..pictures.len()).map(|index| pictures.get(index)[0]).collect()
+        };
+        assert_eq!((some.len(), numbers(&some)), (4, vec![5, 0, 3, 3]));
+        assert_eq!(numbers(&some.slice(1, 9)), [0, 3, 3]);
+        assert_eq!(numbers(&some.select(&[2, 0])), [3, 5]);
+        assert_eq!(some.pixels(), [[5; 12], [0; 12], [3; 12], [3; 12]].concat());
+        assert_eq!(some.get(0).as_ptr(), all.get(5).as_ptr(), "nothing is copied");
+        assert!(matches!(all.slice(1, 2).pixels(), Cow::Borrowed(_)));
+        assert_eq!(numbers(&all.slice(1, 2).select(&[1])), [2]);
+        assert!(all.select(&[]).is_empty());
     }
 }

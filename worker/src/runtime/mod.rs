@@ -25,6 +25,7 @@ use lookalike_shared::storage::Storage;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::dataset::cache::Cache;
 use crate::device::{self, Sampler};
 use crate::inference::{Inference, Options};
 use crate::models::ModelStore;
@@ -53,6 +54,8 @@ pub struct Services {
     pub models: ModelStore,
     /// Bounds on pictures.
     pub limits: Limits,
+    /// Decoded pictures of labelled sets.
+    pub cache: Cache,
     /// How long a lease lasts.
     pub lease: Duration,
 }
@@ -121,6 +124,7 @@ impl Worker {
             device_name,
             inference,
             limits: settings.worker.limits,
+            cache: Cache::new(settings.worker.cache.clone()),
             lease: settings.worker.lease,
         });
         let (running, beat) = (Running::default(), CancellationToken::new());

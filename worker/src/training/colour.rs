@@ -29,7 +29,7 @@ impl PrincipalColours {
     /// # Errors
     /// When libtorch cannot decompose the covariance.
     pub fn of(pictures: &Pictures) -> Result<Self, TchError> {
-        let covariance = covariance(pictures.pixels());
+        let covariance = covariance(pictures);
         let matrix = Tensor::f_from_slice(covariance.as_flattened())?.f_view([3, 3])?;
         let (values, vectors) = matrix.f_linalg_eigh("L")?;
         let mut axes = [[0.0; 3]; 3];
@@ -56,12 +56,15 @@ impl PrincipalColours {
 }
 
 /// Covariance of red, green and blue in 0..1.
-fn covariance(pixels: &[u8]) -> [[f64; 3]; 3] {
-    let stride = (pixels.len() / 3).div_ceil(SAMPLE).max(1);
+fn covariance(pictures: &Pictures) -> [[f64; 3]; 3] {
+    let per_picture = pictures.side() * pictures.side();
+    let pixels = pictures.len() * per_picture;
+    let stride = pixels.div_ceil(SAMPLE).max(1);
     let mut count = 0.0;
     let mut sums = [0.0; 3];
     let mut products = [[0.0; 3]; 3];
-    for pixel in pixels.chunks_exact(3).step_by(stride) {
+    for at in (0..pixels).step_by(stride) {
+        let pixel = &pictures.get(at / per_picture)[at % per_picture * 3..][..3];
         let colour = [0, 1, 2].map(|channel| f64::from(pixel[channel]) / 255.0);
         count += 1.0;
         for a in 0..3 {
@@ -131,5 +134,12 @@ mod tests {
         let square: f64 = shifts.iter().map(|[r, _, _]| f64::from(*r).powi(2)).sum();
         let deviation = (square / 4000.0).sqrt();
         assert!((deviation - STRENGTH * 0.289).abs() < 0.002, "{deviation}");
+        let pictures = Pictures::new(2, [[7; 12], [200; 12], [90; 12]].concat()).unwrap();
+        let copied = Pictures::new(2, [[90; 12], [7; 12]].concat()).unwrap();
+        assert_eq!(
+            covariance(&pictures.select(&[2, 0])),
+            covariance(&copied),
+            "only what was selected counts"
+        );
     }
 }

@@ -14,13 +14,13 @@ use lookalike_shared::db::{DbError, PgConnection};
 use lookalike_shared::domain::FieldError;
 use lookalike_shared::domain::backbone::{self, Backbone, ImportReport, TensorInfo};
 use lookalike_shared::domain::name::{ModelRef, Name};
-use lookalike_shared::storage::Writer;
+use lookalike_shared::storage::{Writer, model_folder};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::header::HeaderReader;
-use super::{folder, made};
+use super::made;
 use crate::auth::{Caller, Manage};
 use crate::idempotency::{self, Created};
 use crate::multipart::{self, MAX_TEXT_BYTES};
@@ -76,7 +76,7 @@ pub async fn import(
     body: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let id = Uuid::now_v7();
-    let key = format!("{}weights.safetensors", folder(id));
+    let key = format!("{}weights.safetensors", model_folder(id));
     let mut parts = Parts::default();
     let read = read(state, &key, Multipart::new(request.headers(), body), &mut parts).await;
     let judged = read.and_then(|()| judge(&parts));

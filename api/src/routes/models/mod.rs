@@ -1,16 +1,18 @@
 //! Models: listed, looked at, downloaded, imported, made the default, deleted.
 
+mod files;
 mod header;
 mod import;
 
 use std::collections::BTreeSet;
 
 use actix_web::http::header as http;
-use actix_web::http::header::{ContentDisposition, ContentEncoding, DispositionParam, DispositionType};
+use actix_web::http::header::ContentEncoding;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, put, web};
 use lookalike_shared::db::models::{self, Model};
 use lookalike_shared::db::{self, PgConnection};
 use lookalike_shared::domain::name::{ModelRef, Name};
+use lookalike_shared::storage::model_folder;
 use serde_json::{Value, json};
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -39,7 +41,8 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(get_version)
         .service(delete_version)
         .service(get_confusion)
-        .service(get_weights);
+        .service(get_weights)
+        .service(files::get_files);
 }
 
 /// Every model by name, with its newest version.
@@ -162,14 +165,9 @@ async fn get_weights(
         return Ok(HttpResponse::NotModified().insert_header((http::ETAG, tag)).finish());
     }
     let (object, bytes) = state.storage.artifacts().open(&model.weights_key).await?;
-    let file_name = format!("{}-{}.safetensors", model.name, model.version);
-    let disposition = ContentDisposition {
-        disposition: DispositionType::Attachment,
-        parameters: vec![DispositionParam::Filename(file_name)],
-    };
     Ok(HttpResponse::Ok()
         .content_type("application/octet-stream")
-        .insert_header(disposition)
+        .insert_header(files::attachment(format!("{}-{}.safetensors", model.name, model.version)))
         // Numbers do not get smaller by compression, only slower.
         .insert_header(ContentEncoding::Identity)
         .insert_header((http::ETAG, tag))
@@ -322,17 +320,12 @@ async fn forget_weights(state: &State, versions: &[Model]) {
     for model in versions {
         let kept = [
             artifacts.delete(&model.weights_key).await.err(),
-            artifacts.delete_all(&folder(model.id)).await.err(),
+            artifacts.delete_all(&model_folder(model.id)).await.err(),
         ];
         for error in kept.into_iter().flatten() {
             tracing::warn!(model = model.reference(), %error, "the weights of a deleted model are left behind");
         }
     }
-}
-
-/// Where in the artifacts store everything of a model is.
-fn folder(id: uuid::Uuid) -> String {
-    format!("models/{id}/")
 }
 
 /// The version that a path names.

@@ -11,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, post, web};
 use lookalike_shared::db::PgConnection;
 use lookalike_shared::db::{indexes, models};
 use lookalike_shared::domain::name::Name;
-use lookalike_shared::jobs::{Index, Validate};
+use lookalike_shared::jobs::Index;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::indexes::create_index;
@@ -251,11 +251,15 @@ async fn submit_noop(
 
 /// Report on a labelled set of pictures before training on it.
 ///
-/// The job's result lists classes, counts, unreadable files and duplicates.
+/// The job's result tells for each class how many files are there and can be read; exact duplicates within and across
+/// classes and across both sets; sizes and the side to train at; and, in words, whether a training would start
+/// (`problems`) and what is odd (`warnings`). Files that cannot be read are the job's items, each with its reason.
 #[utoipa::path(
     tag = "sources",
     params(("name" = Name, Path, description = "A declared source, or `uploads`")),
-    request_body(content = ValidateSubmission, example = json!({"prefix": "train/"})),
+    request_body(content = ValidateSubmission, example = json!({
+        "prefix": "train/", "validation": {"source": "photos", "prefix": "val/"}, "min_images_per_class": 100
+    })),
     responses(
         (status = 202, description = "Enqueued; `Location` names the job", body = JobView),
         (status = 200, description = "Ended within `Prefer: wait=N`; `result` has the report", body = JobView),
@@ -273,6 +277,11 @@ async fn submit_validate(
 ) -> Result<HttpResponse, ApiError> {
     let source = path.into_inner();
     state.storage.get_source(&source)?;
-    let payload = Validate { source, prefix: body.payload.prefix };
+    let payload = body.payload.on(source);
+    let mut found = References::of(&state, &payload, &body.common);
+    if let Some(set) = &payload.validation {
+        found.source("/validation/source", &set.source);
+    }
+    found.finish()?;
     submit(&state, &caller, &request, payload, body.common, Vec::new()).await
 }
