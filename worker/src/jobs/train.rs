@@ -4,6 +4,7 @@
 //! tells: progress, a row per epoch, now and again a checkpoint. A later attempt goes on from the last checkpoint. The
 //! model's row and the job's end are one transaction.
 
+mod card;
 mod data;
 mod files;
 mod observer;
@@ -18,11 +19,12 @@ use lookalike_shared::db::{self, metrics};
 use lookalike_shared::domain::job::Progress;
 use lookalike_shared::jobs::Train;
 use lookalike_shared::storage::{StorageError, model_folder};
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use self::card::card;
 use self::data::TrainingData;
 use self::files::FileList;
 use self::observer::{Message, Reporter};
@@ -234,40 +236,4 @@ async fn store_row(
     context.succeed_in(&mut tx, &result).await?;
     db::commit(tx).await?;
     Ok(JobOutcome::Stored)
-}
-
-/// The model's card: who asked for it, what it was trained on, how, and how well it does.
-fn card(
-    context: &JobContext,
-    payload: &Train,
-    recipe: &Recipe,
-    data: &TrainingData,
-    files: &FileList<'_>,
-    metrics: &Metrics,
-) -> Value {
-    json!({
-        "trained_at": chrono::Utc::now(),
-        "job_id": context.attempt.job_id,
-        "dataset": {
-            "source": payload.dataset.source,
-            "prefix": payload.dataset.prefix,
-            "train": data.dataset.train().labels.len(),
-            "validation": data.dataset.validation().labels.len(),
-            "unreadable": data.unreadable,
-            "images_per_class": data.per_class,
-            "files": files.len(),
-            "fingerprint": files.fingerprint(),
-            "duplicates": data.duplicate_counts(),
-        },
-        "pretrained": recipe.pretrained,
-        "recipe": recipe.config,
-        "image_size": data.dataset.image_size(),
-        "iterations": metrics.steps,
-        "validation_accuracy": metrics.validation_accuracy,
-        "train_accuracy": metrics.train_accuracy,
-        "metrics": metrics,
-        "device": context.services.device_name,
-        "version": env!("CARGO_PKG_VERSION"),
-        "seconds": context.started.elapsed().as_secs_f64(),
-    })
 }
