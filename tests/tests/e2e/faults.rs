@@ -174,3 +174,29 @@ async fn ten_cancels_in_a_row_each_take_less_than_two_seconds() {
     }
     assert!(stack.terminate().await.unwrap().success());
 }
+
+/// A paused training gives its worker to others, and ends with the very numbers of one that was never paused.
+#[tokio::test]
+async fn a_paused_training_goes_on_where_it_was_and_uses_up_no_attempt() {
+    const EPOCHS: u32 = 6;
+    let samples = Samples::draw(12, 0, 0).await.unwrap();
+    let mut stack = stack_on(&samples).await;
+    let client = stack.client.clone();
+    let undisturbed = client.run("train", &training("calm", EPOCHS)).await.unwrap();
+    let job = client.submit("train", &training("paused", EPOCHS)).await.unwrap();
+    wait_for_epochs(&client, &job, 2).await;
+    let begun = Instant::now();
+    client.act(job.id(), "pause").await.unwrap();
+    let paused = client.wait_until(job.id(), "a pause", |job| job.state() == "queued").await.unwrap();
+    println!("the training was paused after {:?}", begun.elapsed());
+    assert_eq!((&paused.0["paused"], &paused.0["state_reason"]), (&json!(true), &json!("paused")));
+    assert_eq!(paused.attempt(), 0);
+    let other = client.run("train", &training("other", 1)).await.unwrap();
+    assert_eq!(other.state(), "succeeded", "its worker is free");
+    assert_eq!(client.job(job.id()).await.unwrap().state(), "queued", "it is still paused");
+    client.act(job.id(), "resume").await.unwrap();
+    let ended = client.wait_until(job.id(), "success", |job| job.state() == "succeeded").await.unwrap();
+    assert_eq!(ended.attempt(), 1, "the pause used up no attempt");
+    assert_eq!(learning_curve(&client, &ended).await, learning_curve(&client, &undisturbed).await);
+    assert!(stack.terminate().await.unwrap().success());
+}
