@@ -1,5 +1,7 @@
 //! Models as they travel.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use lookalike_shared::db::models::{Model, ModelName};
 use lookalike_shared::domain::name::Name;
@@ -141,6 +143,15 @@ pub struct DefaultVersionRequest {
     /// A version there is.
     #[schema(example = 1)]
     pub version: i32,
+}
+
+/// Changes of a version's labels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ModelLabels)]
+pub struct LabelsRequest {
+    /// Labels to set, and with null to take away; others stay.
+    pub labels: BTreeMap<String, Option<String>>,
 }
 
 /// The parts of a model's import, `multipart/form-data`.

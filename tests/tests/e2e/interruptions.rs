@@ -78,23 +78,29 @@ async fn a_cancelled_training_keeps_its_last_checkpoint_and_goes_on_from_it_when
     assert!(stack.terminate().await.unwrap().success());
 }
 
+/// A paused training gives its worker to others, and ends with the very numbers of one that was never paused.
 #[tokio::test]
-async fn a_paused_training_waits_and_goes_on_with_the_next_step() {
+async fn a_paused_training_goes_on_where_it_was_and_uses_up_no_attempt() {
     let samples = Samples::draw(12, 0, 0).await.unwrap();
     let mut stack = stack_on(&samples).await;
     let client = stack.client.clone();
-    client.run("train", &careful("calm")).await.unwrap();
-    let job = client.submit("train", &careful("stormy")).await.unwrap();
-    for epochs in [2, 5] {
-        wait_for_epochs(&client, &job, epochs).await;
-        client.post(&format!("/v1/jobs/{}/pause", job.id()), &json!({})).await.unwrap();
-        let paused = |job: &Job| job.state() == "queued";
-        client.wait_until(job.id(), "the pause", paused).await.unwrap();
-        client.post(&format!("/v1/jobs/{}/resume", job.id()), &json!({})).await.unwrap();
-    }
-    let ended = success(&client, &job).await;
-    assert_eq!(ended.attempt(), 1, "a pause uses up no attempt");
-    assert_eq!(weights(&client, "stormy").await, weights(&client, "calm").await);
+    let undisturbed = client.run("train", &careful("calm")).await.unwrap();
+    let job = client.submit("train", &careful("paused")).await.unwrap();
+    wait_for_epochs(&client, &job, 2).await;
+    let begun = Instant::now();
+    client.act(job.id(), "pause").await.unwrap();
+    let paused = client.wait_until(job.id(), "a pause", |job| job.state() == "queued").await.unwrap();
+    println!("the training was paused after {:?}", begun.elapsed());
+    assert_eq!((&paused.0["paused"], &paused.0["state_reason"]), (&json!(true), &json!("paused")));
+    assert_eq!(paused.attempt(), 0);
+    let other = client.run("train", &training("other", 1)).await.unwrap();
+    assert_eq!(other.state(), "succeeded", "its worker is free");
+    assert_eq!(client.job(job.id()).await.unwrap().state(), "queued", "it is still paused");
+    client.act(job.id(), "resume").await.unwrap();
+    let ended = client.wait_until(job.id(), "success", |job| job.state() == "succeeded").await.unwrap();
+    assert_eq!(ended.attempt(), 1, "the pause used up no attempt");
+    assert_eq!(learning_curve(&client, &ended).await, learning_curve(&client, &undisturbed).await);
+    assert_eq!(weights(&client, "paused").await, weights(&client, "calm").await);
     assert!(stack.terminate().await.unwrap().success());
 }
 

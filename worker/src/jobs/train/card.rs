@@ -62,7 +62,7 @@ fn hardest(data: &TrainingData, metrics: &Metrics) -> Vec<Value> {
     let class = |number: u32| data.classes.get(number as usize);
     let told = |hard: &crate::training::HardPicture| {
         json!({
-            "uri": data.validation_files.get(hard.picture as usize).map(|file| &file.uri),
+            "uri": data.validation_files.get(hard.picture as usize).map(|file| &file.file.uri),
             "class": class(hard.class),
             "predicted": class(hard.predicted),
             "probability": hard.probability,
