@@ -1,5 +1,8 @@
 //! `lookalike models`
 
+mod compare;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -10,7 +13,7 @@ use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{connect, parse_model};
+use super::{connect, parse_model, parse_pair};
 use crate::client::{Client, TargetArgs, body};
 use crate::error::CliError;
 use crate::output;
@@ -20,9 +23,12 @@ const EXAMPLES: &str = "\
 Examples:
   lookalike models list
   lookalike models import imagenet-mobilenet --backbone mobilenet_v2 --classes labels.txt mobilenet_v2.safetensors
-  lookalike models default scenes@2";
+  lookalike models compare scenes@1 scenes@2
+  lookalike models promote scenes@2
+  lookalike models rollback scenes
+  lookalike models label scenes@2 team=x stage=";
 
-/// List, import and delete models.
+/// List, import, compare, promote, label and delete models.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -36,8 +42,14 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// List models
-    #[command(after_help = "Example:\n  lookalike models list --json")]
-    List,
+    #[command(
+        after_help = "Examples:\n  lookalike models list --json\n  lookalike models list --label team=x"
+    )]
+    List {
+        /// Only models with this label on a version; may be given several times
+        #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
+        label: Vec<(String, String)>,
+    },
     /// Show a model's versions, or the card of one version
     #[command(after_help = "Examples:\n  lookalike models show scenes\n  lookalike models show scenes@2")]
     Show {
@@ -65,11 +77,43 @@ enum Action {
         image_size: Option<u32>,
     },
     /// Say which version a name alone means
-    #[command(after_help = "Example:\n  lookalike models default scenes@2")]
-    Default {
+    #[command(
+        name = "promote",
+        visible_alias = "default",
+        after_help = "Example:\n  lookalike models promote scenes@2"
+    )]
+    Promote {
         /// NAME@VERSION
         #[arg(value_parser = parse_model)]
         model: ModelRef,
+    },
+    /// Let a name mean the version again that it meant before
+    #[command(after_help = "Example:\n  lookalike models rollback scenes")]
+    Rollback {
+        /// The model
+        name: String,
+    },
+    /// Show two versions side by side
+    #[command(
+        after_help = "Examples:\n  lookalike models compare scenes@1 scenes@2\n  lookalike models compare scenes other"
+    )]
+    Compare {
+        /// NAME or NAME@VERSION
+        #[arg(value_parser = parse_model)]
+        a: ModelRef,
+        /// NAME or NAME@VERSION
+        #[arg(value_parser = parse_model)]
+        b: ModelRef,
+    },
+    /// Set labels of a version; NAME= takes one away
+    #[command(after_help = "Example:\n  lookalike models label scenes@2 team=x stage=")]
+    Label {
+        /// NAME@VERSION
+        #[arg(value_parser = parse_model)]
+        model: ModelRef,
+        /// The labels
+        #[arg(required = true, value_name = "NAME=VALUE", value_parser = parse_pair)]
+        labels: Vec<(String, String)>,
     },
     /// Delete a version that no index uses
     #[command(after_help = "Example:\n  lookalike models delete scenes@1")]
@@ -112,6 +156,7 @@ const CARD: &[Column] = &[
     ("weights", "/weights_bytes", Format::Bytes),
     ("sha256", "/weights_sha256", Format::Text),
     ("job", "/job_id", Format::Text),
+    ("labels", "/labels", Format::Text),
     ("made", "/created_at", Format::Age),
 ];
 
@@ -123,8 +168,9 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     let client = connect(&args.target)?;
     let json = args.target.json;
     match args.action {
-        Action::List => {
-            let models = client.list("/v1/models", &[], usize::MAX).await?;
+        Action::List { label } => {
+            let labels = label.iter().map(|(name, value)| ("label", format!("{name}:{value}")));
+            let models = client.list("/v1/models", &labels.collect::<Vec<_>>(), usize::MAX).await?;
             render::print_list(&models, COLUMNS, "there are no models", json)
         }
         Action::Show { model: ModelRef { name, version: None } } => {
@@ -145,14 +191,23 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             let model = import(&client, form, &file).await?;
             render::print_card(&model, CARD, json)
         }
-        Action::Default { model } => {
+        Action::Promote { model } => {
             let path = format!("/v1/models/{}/default", model.name);
             let answer = client.put(&path, &json!({"version": version(&model)?})).await?;
-            if json {
-                output::json(&answer)
-            } else {
-                output::line(format!("{} now means {model}", model.name))
-            }
+            tell_default(&answer, json)
+        }
+        Action::Rollback { name } => {
+            let answer = client.post(&format!("/v1/models/{name}/rollback"), &json!({})).await?;
+            tell_default(&answer, json)
+        }
+        Action::Compare { a, b } => compare::run(&client, &a, &b, json).await,
+        Action::Label { model, labels } => {
+            let path = format!("/v1/models/{}/{}", model.name, version(&model)?);
+            let labels: BTreeMap<String, Option<String>> = labels
+                .into_iter()
+                .map(|(name, value)| (name, Some(value).filter(|v| !v.is_empty())))
+                .collect();
+            render::print_card(&client.patch(&path, &json!({"labels": labels})).await?, CARD, json)
         }
         Action::Delete { model } => {
             client.delete(&format!("/v1/models/{}/{}", model.name, version(&model)?)).await?;
@@ -160,6 +215,14 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             if json { output::json(&deleted) } else { output::line(format!("{model} deleted")) }
         }
     }
+}
+
+fn tell_default(model: &Value, json: bool) -> Result<(), CliError> {
+    if json {
+        return output::json(model);
+    }
+    let (name, reference) = (&model["name"], &model["reference"]);
+    output::line(format!("{} now means {}", name.as_str().unwrap_or("-"), reference.as_str().unwrap_or("-")))
 }
 
 fn version(model: &ModelRef) -> Result<i32, CliError> {

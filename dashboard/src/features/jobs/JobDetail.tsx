@@ -113,7 +113,7 @@ function Overview({ job }: { job: Job }) {
           {running && <ProgressPanel job={job} />}
           {job.kind === "train" && (
             <Suspense fallback={<Panel title="Training curve"><Loading rows={6} /></Panel>}>
-              <TrainingCurve id={job.id} running={running} />
+              <TrainingCurve id={job.id} running={running && !job.paused} />
             </Suspense>
           )}
           <ResultPanel job={job} />
