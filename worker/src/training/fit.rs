@@ -242,6 +242,7 @@ impl<'a> Fit<'a> {
         let before: f64 = self.history.rows.iter().map(|row| row.seconds).sum();
         let mut row = EpochRow {
             epoch,
+            step: self.history.steps,
             loss: learnt.loss.0 / count,
             train_accuracy: learnt.correct.0 / count,
             validation_loss,

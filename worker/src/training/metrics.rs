@@ -7,6 +7,9 @@ use crate::network::Precision;
 pub struct EpochRow {
     /// Counted from 1.
     pub epoch: u32,
+    /// Steps since the start of the run.
+    #[serde(default)]
+    pub step: u64,
     /// Mean loss over the training pictures as they were shown, augmented.
     pub loss: f64,
     /// Share of the training pictures, as they were shown, that were classified correctly.

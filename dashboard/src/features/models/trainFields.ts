@@ -23,7 +23,7 @@ export interface NumberOption extends Option<NumberField> {
 }
 
 export const NUMBERS: NumberOption[] = [
-  { field: "epochs", group: "run", label: "Epochs", pointer: "/epochs", fallback: "30", max: 1_000 },
+  { field: "epochs", group: "run", label: "Epochs", pointer: "/epochs", fallback: "15 from a model, 30 without", max: 1_000 },
   { field: "batchSize", group: "run", label: "Batch size", pointer: "/batch_size", fallback: "64", max: 1_024 },
   { field: "imageSize", group: "run", label: "Picture side, pixels", pointer: "/image_size", fallback: "as fits the pictures", max: 512 },
   { field: "embeddingDim", group: "run", label: "Length of embeddings", pointer: "/embedding_dim", fallback: "the network's own", max: 4_096 },
@@ -38,7 +38,7 @@ export const NUMBERS: NumberOption[] = [
   { field: "labelSmoothing", group: "learning", label: "Label smoothing", pointer: "/label_smoothing", fallback: "0.1", max: 0.9, step: 0.05 },
   { field: "gradientClip", group: "learning", label: "Longest gradient", pointer: "/gradient_clip", fallback: "any", max: 1_000_000, step: 0.5 },
   { field: "emaDecay", group: "learning", label: "Mean of weights, share of old", pointer: "/ema_decay", fallback: "no mean", max: 0.99999, step: 0.001 },
-  { field: "resizedCrop", group: "pictures", label: "Smallest crop, share", pointer: "/augment/resized_crop", fallback: "full-size crops", max: 1, step: 0.05 },
+  { field: "resizedCrop", group: "pictures", label: "Smallest crop, share", pointer: "/augment/resized_crop", fallback: "0.5", max: 1, step: 0.05 },
   { field: "colorJitter", group: "pictures", label: "Colour jitter", pointer: "/augment/color_jitter", fallback: "none", max: 1, step: 0.1 },
   { field: "randAugment", group: "pictures", label: "RandAugment magnitude", pointer: "/augment/rand_augment", fallback: "none", max: 30 },
   { field: "mixup", group: "pictures", label: "Mixup", pointer: "/augment/mixup", fallback: "none", max: 2, step: 0.1 },

@@ -51,18 +51,19 @@ impl Recipe {
             backbone,
             pretrained: pretrained.map(|model| model.row.reference()),
             embedding_dim: backbone.embedding_dim,
-            config: config(train),
+            config: config(train, pretrained.is_some()),
         })
     }
 }
 
-fn config(train: &Train) -> TrainConfig {
+fn config(train: &Train, pretrained: bool) -> TrainConfig {
+    let epochs = if pretrained { 15 } else { 30 };
     let rate = match train.optimizer {
         jobs::Optimizer::Sgd => 0.01,
         jobs::Optimizer::Adamw => 0.001,
     };
     TrainConfig {
-        epochs: train.epochs,
+        epochs: train.epochs.unwrap_or(epochs),
         batch_size: train.batch_size as usize,
         optimizer: match train.optimizer {
             jobs::Optimizer::Sgd => OptimizerKind::Sgd,
