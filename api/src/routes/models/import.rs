@@ -161,6 +161,7 @@ fn judge(parts: &Parts) -> Result<Accepted, ApiError> {
         require(&mut errors, "backbone", parts.backbone.as_deref().map(str::trim), backbone::by_name);
     let image_size = image_size(&mut errors, parts.image_size.as_deref(), backbone);
     let classes = classes(&mut errors, parts.classes.as_deref());
+    let backbone = backbone.map(|backbone| variant(parts.file.as_ref(), backbone));
     let report = report(&mut errors, parts.file.as_ref(), backbone);
     let classes = match (&report, classes) {
         (Some(report), classes) => fit_classes(&mut errors, report.classes, classes),
@@ -199,6 +200,12 @@ fn image_size(errors: &mut Vec<FieldError>, text: Option<&str>, backbone: Option
             None
         }
     }
+}
+
+/// The network with embeddings of the length that the file's projection gives, if it has one.
+fn variant(file: Option<&File>, backbone: &'static Backbone) -> &'static Backbone {
+    let tensors = file.and_then(|file| file.tensors.as_ref().ok());
+    tensors.map_or(backbone, |tensors| backbone.variant_of(tensors))
 }
 
 /// What the file holds, if it fits the network.

@@ -55,6 +55,7 @@ pub(super) fn alexnet() -> Backbone {
         layers: net.layers(),
         embedding,
         embedding_dim: HIDDEN,
+        projection: None,
         head,
     }
 }
@@ -92,6 +93,7 @@ pub(super) fn alexnet_owt() -> Backbone {
         layers: net.layers(),
         embedding,
         embedding_dim: HIDDEN,
+        projection: None,
         head,
     }
 }
