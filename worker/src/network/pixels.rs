@@ -1,6 +1,7 @@
 //! From decoded pixels to what a network reads.
 
 use bytes::Bytes;
+use lookalike_shared::domain::backbone::{IMAGENET_MEAN, IMAGENET_STD};
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::layout;
@@ -87,7 +88,7 @@ pub struct Normalisation {
 impl Default for Normalisation {
     /// The constants of torchvision's ImageNet weights.
     fn default() -> Self {
-        Self { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
+        Self { mean: IMAGENET_MEAN, std: IMAGENET_STD }
     }
 }
 

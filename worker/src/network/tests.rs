@@ -8,6 +8,7 @@ use tch::{Device, Kind, Tensor, nn};
 use super::*;
 
 mod devices;
+mod onnx;
 mod projection;
 mod published;
 
@@ -26,7 +27,11 @@ fn uniform(shape: &[i64], low: f32, high: f32, seed: u64) -> Tensor {
 
 /// A new network whose batch norms look as if they had been trained.
 fn network(name: &str) -> Network {
-    let network = Network::new(backbone::by_name(name).unwrap(), CLASSES, 3, CPU).unwrap();
+    of(backbone::by_name(name).unwrap())
+}
+
+fn of(backbone: &'static Backbone) -> Network {
+    let network = Network::new(backbone, CLASSES, 3, CPU).unwrap();
     for (index, named) in network.tensors().iter().enumerate() {
         let shape = named.tensor.size();
         let value = match named.parameter.kind {

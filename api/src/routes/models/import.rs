@@ -5,21 +5,19 @@
 
 use std::collections::HashSet;
 
-use actix_multipart::{Field, Multipart};
+use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures::TryStreamExt;
 use lookalike_shared::db::models::{self, NewModel};
 use lookalike_shared::db::{DbError, PgConnection};
 use lookalike_shared::domain::FieldError;
-use lookalike_shared::domain::backbone::{self, Backbone, ImportReport, TensorInfo};
+use lookalike_shared::domain::backbone::{self, Backbone, ImportReport};
 use lookalike_shared::domain::name::{ModelRef, Name};
-use lookalike_shared::storage::Writer;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::header::HeaderReader;
+use super::receive::{File, receive};
 use super::{folder, made};
 use crate::auth::{Caller, Manage};
 use crate::idempotency::{self, Created};
@@ -45,15 +43,6 @@ struct Parts {
     classes: Option<String>,
     image_size: Option<String>,
     file: Option<File>,
-}
-
-/// The weights: on their way to the store, with what was learnt of them.
-struct File {
-    writer: Writer,
-    name: String,
-    bytes: u64,
-    sha256: [u8; 32],
-    tensors: Result<Vec<TensorInfo>, String>,
 }
 
 /// An import that breaks no rule.
@@ -103,7 +92,10 @@ async fn read(state: &State, key: &str, mut form: Multipart, parts: &mut Parts) 
         let name = field.name().unwrap_or_default().to_owned();
         let target = match name.as_str() {
             "file" => {
-                read_file(state, key, &mut field, parts).await?;
+                if parts.file.is_some() {
+                    return Err(ApiError::invalid_field("/file", "the part is given twice"));
+                }
+                receive(state, key, &mut field, &mut parts.file).await?;
                 continue;
             }
             "name" => &mut parts.name,
@@ -120,35 +112,6 @@ async fn read(state: &State, key: &str, mut form: Multipart, parts: &mut Parts) 
         }
         *target = Some(multipart::text(&mut field, &name, MAX_TEXT_BYTES).await?);
     }
-    Ok(())
-}
-
-/// Streams the weights to the store.
-async fn read_file(state: &State, key: &str, field: &mut Field, parts: &mut Parts) -> Result<(), ApiError> {
-    if parts.file.is_some() {
-        return Err(ApiError::invalid_field("/file", "the part is given twice"));
-    }
-    let file = parts.file.insert(File {
-        writer: state.storage.artifacts().writer(key)?,
-        name: multipart::file_name(field).unwrap_or_default(),
-        bytes: 0,
-        sha256: [0; 32],
-        tensors: Ok(Vec::new()),
-    });
-    let limit = state.limits.max_upload_bytes;
-    let mut hash = Sha256::new();
-    let mut header = HeaderReader::default();
-    while let Some(piece) = field.try_next().await.map_err(multipart::broken)? {
-        file.bytes += piece.len() as u64;
-        if file.bytes > limit {
-            return Err(ApiError::too_large("the file", limit));
-        }
-        header.push(&piece).map_err(|error| ApiError::invalid_field("/file", error.to_string()))?;
-        hash.update(&piece);
-        file.writer.write(piece).await?;
-    }
-    file.sha256 = hash.finalize().into();
-    file.tensors = header.finish().map_err(|error| error.to_string());
     Ok(())
 }
 

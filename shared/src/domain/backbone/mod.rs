@@ -34,6 +34,11 @@ pub use parameters::{Parameter, ParameterKind};
 pub use projection::{EMBEDDING_DIMS, VariantError, variant};
 pub use shapes::{Shape, ShapeError};
 
+/// Mean of red, green and blue of ImageNet's pixels in 0..1, the constant of torchvision's weights.
+pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+/// Standard deviation of red, green and blue of ImageNet's pixels in 0..1, the constant of torchvision's weights.
+pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
+
 /// One network architecture.
 #[derive(Debug, Clone)]
 pub struct Backbone {
