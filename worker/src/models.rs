@@ -101,7 +101,8 @@ impl ModelStore {
     }
 
     async fn fetch(&self, row: Model) -> Result<StoredModel, JobError> {
-        let backbone = backbone::by_name(&row.backbone)
+        let embedding_dim = usize::try_from(row.embedding_dim).unwrap_or_default();
+        let backbone = backbone::variant(&row.backbone, embedding_dim)
             .map_err(|error| JobError::permanent("unknown_backbone", error.to_string()))?;
         let limit = u64::try_from(row.weights_bytes).unwrap_or_default();
         let weights = self.storage.artifacts().get(&row.weights_key, limit).await?;
@@ -113,6 +114,7 @@ impl ModelStore {
         let spec = ModelSpec {
             id: row.id,
             backbone: row.backbone.clone(),
+            embedding_dim,
             classes: row.classes.len(),
             image_size: usize::try_from(row.image_size).unwrap_or_default(),
             normalisation: Normalisation::default(),

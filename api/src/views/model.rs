@@ -164,7 +164,7 @@ pub struct ImportForm {
     /// The network that the weights are for.
     #[schema(example = "mobilenet_v2")]
     backbone: String,
-    /// The weights: safetensors, with torchvision's tensor names.
+    /// The weights, with torchvision's tensor names: safetensors, or what PyTorch saves (`.pth`, `.pt`, `.ot`).
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
     /// The class names in the order of the outputs: a JSON array, or one per line or comma, as text or as a

@@ -244,6 +244,7 @@ async fn store_model(db: &PgPool, settings: &Settings, tag: &str) -> anyhow::Res
     let spec = ModelSpec {
         id,
         backbone: BACKBONE.to_owned(),
+        embedding_dim: network.embedding_dim,
         classes: classes.len(),
         image_size: IMAGE_SIZE as usize,
         normalisation: Normalisation::default(),

@@ -28,7 +28,7 @@ pub use forward::{Mode, Output, Precision};
 pub use ops::unit_length;
 pub use pixels::{Normalisation, Pictures, PicturesError};
 pub use tensors::{NamedTensor, Tensors};
-pub use weights::{Loaded, header, read_tensors, write_tensors};
+pub use weights::{header, read_tensors, write_tensors};
 
 /// Reasons why a network cannot be made, loaded, saved or run.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +62,7 @@ pub enum Freeze {
     /// Nothing: every weight learns, batch norms measure their statistics anew.
     #[default]
     None,
-    /// Everything except the head.
+    /// Everything except the head and, where there is one, the projection before it.
     Backbone,
     /// The statistics of batch norms; their scale and shift and all else learn.
     Norm,
@@ -157,7 +157,10 @@ impl Network {
         for named in self.tensors.iter() {
             let learns = match freeze {
                 Freeze::None | Freeze::Norm => named.parameter.kind.is_learnt(),
-                Freeze::Backbone => named.parameter.layer == self.backbone.head,
+                Freeze::Backbone => {
+                    let layer = named.parameter.layer;
+                    layer == self.backbone.head || Some(layer) == self.backbone.projection
+                }
                 Freeze::Before(layer) => {
                     named.parameter.kind.is_learnt() && named.parameter.layer.index() >= layer
                 }

@@ -1,15 +1,15 @@
 //! Models: listed, looked at, compared, downloaded, imported, labelled, made the default, deleted.
 
 mod compare;
+mod export;
 mod files;
 mod header;
 mod import;
+mod receive;
 mod registry;
 
 use std::collections::BTreeSet;
 
-use actix_web::http::header as http;
-use actix_web::http::header::ContentEncoding;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
 use lookalike_shared::db::models::{self, Model};
 use lookalike_shared::db::{self, PgConnection};
@@ -49,7 +49,8 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(get_version)
         .service(delete_version)
         .service(get_confusion)
-        .service(get_weights)
+        .service(export::get_weights)
+        .service(export::get_onnx)
         .service(files::get_files);
 }
 
@@ -159,47 +160,14 @@ async fn get_confusion(
     Ok(etag::respond(&request, &ConfusionView::of(model).ok_or(unmeasured)?))
 }
 
-/// The weights of a version, as a safetensors file.
-#[utoipa::path(
-    tag = "models",
-    params(
-        ("name" = Name, Path, description = "The model"),
-        ("version" = String, Path, description = "Its number, or `default`", example = "1"),
-    ),
-    responses(
-        (status = 200, description = "The weights", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 304, description = "Unchanged since `If-None-Match`"),
-        (status = 404, description = "No such version", body = Problem, content_type = "application/problem+json"),
-    )
-)]
-#[get("/models/{name}/{version}/weights")]
-async fn get_weights(
-    _caller: Caller<Read>,
-    state: web::Data<State>,
-    request: HttpRequest,
-    path: web::Path<(Name, String)>,
-) -> Result<HttpResponse, ApiError> {
-    let model = models::get_model(&state.db, &reference(path.into_inner())?).await?;
-    let tag = etag::of(&model.weights_sha256);
-    if etag::matches(&request, &tag) {
-        return Ok(HttpResponse::NotModified().insert_header((http::ETAG, tag)).finish());
-    }
-    let (object, bytes) = state.storage.artifacts().open(&model.weights_key).await?;
-    Ok(HttpResponse::Ok()
-        .content_type("application/octet-stream")
-        .insert_header(files::attachment(format!("{}-{}.safetensors", model.name, model.version)))
-        // Numbers do not get smaller by compression, only slower.
-        .insert_header(ContentEncoding::Identity)
-        .insert_header((http::ETAG, tag))
-        .insert_header((http::CACHE_CONTROL, "private, no-cache"))
-        .no_chunking(object.size)
-        .streaming(bytes))
-}
-
 /// Import weights that were trained elsewhere.
 ///
-/// The file's header is compared with the network: every tensor that is missing, unexpected, or of another shape
-/// or type is told. The import becomes the next version of its name. Needs scope `manage`.
+/// The file is safetensors, or what PyTorch saves: a state dict (`.pth`, `.pt`), alone or under `state_dict` or `model`
+/// of a checkpoint, a compiled module, or tch's `.ot`. The format is told by the content, nothing in it is executed,
+/// and it is stored as safetensors of 32-bit floats. Names as published for Caffe's AlexNet (`conv1` to `fc8`), for
+/// DenseNets until 2018 and by DataParallel are understood. The tensors are compared with the network: every one that
+/// is missing, unexpected, or of another shape or type is told. A tensor `projection.weight` `[D, features]` makes
+/// embeddings of D values. The import becomes the next version of its name. Needs scope `manage`.
 #[utoipa::path(
     tag = "models",
     request_body(content = ImportForm, content_type = "multipart/form-data"),

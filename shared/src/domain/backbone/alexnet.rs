@@ -58,6 +58,7 @@ pub(super) fn alexnet() -> Backbone {
         layers: net.layers(),
         embedding,
         embedding_dim: HIDDEN,
+        projection: None,
         head,
     }
 }
@@ -95,6 +96,7 @@ pub(super) fn alexnet_owt() -> Backbone {
         layers: net.layers(),
         embedding,
         embedding_dim: HIDDEN,
+        projection: None,
         head,
     }
 }

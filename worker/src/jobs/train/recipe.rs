@@ -44,6 +44,14 @@ impl Recipe {
             let (reference, own) = (model.row.reference(), model.backbone.name);
             return Err(invalid(format!("model {reference} is a {own}, not a {}", backbone.name)));
         }
+        // A model to start from brings its own length of embeddings, unless another one is asked for.
+        let backbone = pretrained.map_or(backbone, |model| model.backbone);
+        let backbone = match train.embedding_dim {
+            Some(length) => {
+                backbone.with_embedding_dim(length as usize).map_err(|error| invalid(error.to_string()))?
+            }
+            None => backbone,
+        };
         if let Some(size) = train.image_size {
             backbone.check_image_size(size).map_err(|error| invalid(error.to_string()))?;
         }
