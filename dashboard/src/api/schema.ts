@@ -725,8 +725,12 @@ export interface paths {
         put?: never;
         /**
          * Import weights that were trained elsewhere.
-         * @description The file's header is compared with the network: every tensor that is missing, unexpected, or of another shape
-         *     or type is told. The import becomes the next version of its name. Needs scope `manage`.
+         * @description The file is safetensors, or what PyTorch saves: a state dict (`.pth`, `.pt`), alone or under `state_dict` or `model`
+         *     of a checkpoint, a compiled module, or tch's `.ot`. The format is told by the content, nothing in it is executed,
+         *     and it is stored as safetensors of 32-bit floats. Names as published for Caffe's AlexNet (`conv1` to `fc8`), for
+         *     DenseNets until 2018 and by DataParallel are understood. The tensors are compared with the network: every one that
+         *     is missing, unexpected, or of another shape or type is told. A tensor `projection.weight` `[D, features]` makes
+         *     embeddings of D values. The import becomes the next version of its name. Needs scope `manage`.
          */
         post: operations["post_models_import"];
         delete?: never;
@@ -850,6 +854,50 @@ export interface paths {
          * @description Over the validation pictures of its training; an imported model has none.
          */
         get: operations["get_models_name_version_confusion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{name}/{version}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The files that a version was trained on and judged by.
+         * @description JSON Lines: for each file `uri`, `class`, `part` (`train` or `validation`), `size` in bytes, `etag` and `sha256`. The
+         *     card's `dataset.fingerprint` is over what they hold. An imported model has none.
+         */
+        get: operations["get_models_name_version_files"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{name}/{version}/onnx": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A version as an ONNX file, for ONNX Runtime, OpenVINO and others.
+         * @description Input `pixels`: float `[N, 3, S, S]`, red, green, blue, in 0..1, S the model's `image_size`; normalisation is part of
+         *     the graph. Outputs for any N: `logits` and `probabilities` `[N, classes]`, `embedding` `[N, embedding_dim]` of
+         *     length 1. The file's metadata has `model`, `classes` (a JSON array in the order of the outputs), `backbone`,
+         *     `image_size` and `embedding_dim`. Operator set 13.
+         */
+        get: operations["get_models_name_version_onnx"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1026,7 +1074,9 @@ export interface paths {
         put?: never;
         /**
          * Report on a labelled set of pictures before training on it.
-         * @description The job's result lists classes, counts, unreadable files and duplicates.
+         * @description The job's result tells for each class how many files are there and can be read; exact duplicates within and across
+         *     classes and across both sets; sizes and the side to train at; and, in words, whether a training would start
+         *     (`problems`) and what is odd (`warnings`). Files that cannot be read are the job's items, each with its reason.
          */
         post: operations["post_sources_name_validate"];
         delete?: never;
@@ -1186,8 +1236,8 @@ export interface components {
             /**
              * Format: double
              * @description Crops of a random size and place, scaled up (Szegedy et al. 2015); the smallest one's share of the picture's area,
-             *     0.05 to 1. Not done when not given; takes the place of `crop`.
-             * @default null
+             *     0.05 to 1. `null` is not at all; takes the place of `crop`.
+             * @default 0.5
              */
             resized_crop?: number | null;
             /**
@@ -2630,7 +2680,7 @@ export interface components {
             backbone: string;
             /**
              * Format: binary
-             * @description The weights: safetensors, with torchvision's tensor names.
+             * @description The weights, with torchvision's tensor names: safetensors, or what PyTorch saves (`.pth`, `.pt`, `.ot`).
              */
             file: string;
             /**
@@ -3334,9 +3384,9 @@ export interface components {
             embedding_dim?: number | null;
             /**
              * Format: int32
-             * @description Passes over the dataset, 1 to 1000.
+             * @description Passes over the dataset, 1 to 1000; 15 from pretrained weights and 30 from random ones when not given.
              */
-            epochs?: number;
+            epochs?: number | null;
             /**
              * Format: int32
              * @description Pictures per step, 1 to 1024.
@@ -3595,6 +3645,14 @@ export interface components {
              * @example train/
              */
             prefix?: string;
+            /** @default null */
+            validation?: components["schemas"]["Dataset"] | null;
+            /**
+             * Format: int32
+             * @description Readable pictures that each class must have for a training to start, 1 to 1000000; 100 when not given.
+             * @default null
+             */
+            min_images_per_class?: number | null;
             /**
              * Format: int32
              * @description Higher goes first within a queue, -100 to 100.
@@ -6164,6 +6222,112 @@ export interface operations {
             };
         };
     };
+    get_models_name_version_files: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The model */
+                name: components["schemas"]["Name"];
+                /**
+                 * @description Its number, or `default`
+                 * @example 1
+                 */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One file a line */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": string;
+                };
+            };
+            /** @description Unchanged since `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such version, or no list of its files */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_models_name_version_onnx: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The model */
+                name: components["schemas"]["Name"];
+                /**
+                 * @description Its number, or `default`
+                 * @example 1
+                 */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The model */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            /** @description Unchanged since `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such version */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_models_name_version_weights: {
         parameters: {
             query?: never;
@@ -6548,7 +6712,12 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "prefix": "train/"
+                 *       "min_images_per_class": 100,
+                 *       "prefix": "train/",
+                 *       "validation": {
+                 *         "prefix": "val/",
+                 *         "source": "photos"
+                 *       }
                  *     }
                  */
                 "application/json": components["schemas"]["ValidateSubmission"];
