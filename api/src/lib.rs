@@ -10,6 +10,7 @@
 //! - [`extract`]: bodies, queries and paths whose mistakes become problems.
 //! - [`multipart`]: forms within bounds.
 //! - [`picture`]: what a picture's first bytes tell.
+//! - [`weights`]: PyTorch's files of weights, made into safetensors.
 //! - [`idempotency`], [`paging`], [`etag`], [`prefer`]: conventions that all routes share.
 //! - [`observe`]: request ids, access log, HTTP metrics and security headers.
 //! - [`feed`]: the one reader of job events that live streams and waiting requests hang on.
@@ -38,3 +39,4 @@ pub mod startup;
 pub mod state;
 pub mod submit;
 pub mod views;
+pub mod weights;

@@ -157,7 +157,7 @@ async fn forget_checkpoints(state: &State) -> Result<(), Box<dyn std::error::Err
         folders.iter().filter_map(|folder| Some((id_of(&folder.prefix)?, &folder.prefix))).collect();
     let ids: Vec<JobId> = kept.iter().map(|(id, _)| *id).collect();
     let known: HashSet<JobId> =
-        jobs::list_states(&state.db, &ids).await?.into_iter().map(|(id, _)| id).collect();
+        jobs::list_standings(&state.db, &ids).await?.into_iter().map(|(id, _)| id).collect();
     for (_, prefix) in kept.iter().filter(|(id, _)| !known.contains(id)) {
         artifacts.delete_all(prefix).await?;
     }

@@ -27,7 +27,7 @@ enum Command {
     /// Bring the database to this version
     Migrate(migrate::Args),
     /// Train a model on labelled pictures
-    Train(train::Args),
+    Train(Box<train::Args>),
     /// Put pictures into an index
     Index(index::Args),
     /// Find look-alikes of a picture
@@ -114,7 +114,7 @@ impl Command {
             Self::Up(args) => up::run(args).await,
             Self::Api(args) => api::run(args).await,
             Self::Migrate(args) => migrate::run(args).await,
-            Self::Train(args) => train::run(args).await,
+            Self::Train(args) => train::run(*args).await,
             Self::Index(args) => index::run(args).await,
             Self::Search(args) => search::run(args).await,
             Self::Evaluate(args) => evaluate::run(args).await,

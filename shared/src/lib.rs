@@ -3,6 +3,7 @@
 //! - [`domain`]: values, states and rules; no I/O.
 //! - [`jobs`]: one payload per job kind.
 //! - [`config`]: settings, the only reader of the environment.
+//! - [`onnx`]: models as ONNX files.
 //! - [`storage`]: sources of pictures and the artifacts store.
 //! - [`db`]: every SQL statement, and the push of a task to apalis.
 //! - [`telemetry`]: what is logged.
@@ -12,6 +13,7 @@ pub mod config;
 pub mod db;
 pub mod domain;
 pub mod jobs;
+pub mod onnx;
 pub mod storage;
 pub mod telemetry;
 #[cfg(feature = "testing")]

@@ -61,7 +61,7 @@ async function finished(kind, body) {
 function pages() {
   return [
     "/", "/jobs", `/jobs/${made.train.id}`, `/jobs/${made.train.id}?tab=logs`, `/jobs/${made.train.id}?tab=attempts`, `/jobs/${made.index.id}?tab=pictures`,
-    `/jobs/${made.failed.id}`, `/jobs/${made.search.id}`, `/jobs/${made.evaluate.id}`, "/search", `/search?job=${made.search.id}`, "/models", "/models/shapes",
+    `/jobs/${made.failed.id}`, `/jobs/${made.search.id}`, `/jobs/${made.evaluate.id}`, "/search", `/search?job=${made.search.id}`, "/models", "/models/shapes", "/models/shapes/compare?a=1&b=1",
     "/indexes", "/indexes/gallery", "/sources?source=photos&prefix=train%2F", "/keys", "/nowhere",
   ];
 }
@@ -119,7 +119,7 @@ test("a training asked for on the page goes from queued to succeeded before one'
   await form.getByLabel("Folder").first().fill("train");
   await form.getByRole("combobox", { name: "Network" }).click();
   await page.getByRole("option", { name: "squeezenet1_1" }).click();
-  await form.getByRole("button", { name: "More options" }).click();
+  await form.getByRole("button", { name: "Advanced" }).click();
   await form.getByLabel("Epochs", { exact: true }).fill(String(sixSeconds()));
   await form.getByLabel("Picture side, pixels").fill("64");
   await form.getByLabel("Least pictures per class").fill("10");
@@ -210,6 +210,24 @@ test("a folder that is uploaded can be looked at, checked for training and delet
   await page.getByRole("button", { name: "Delete the set mine" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Delete the set" }).click();
   await page.getByText("Nothing is here").waitFor();
+});
+
+test("a running job is paused and resumed from its page, and paused jobs are told apart in the list", async () => {
+  const job = await submit("train", { model: "endless", ...RECIPE, epochs: ENDLESS });
+  const page = await (await browser.visitor({ key: stack.key })).newPage();
+  await open(page, `/jobs/${job.id}`);
+  await state(page, "Running").waitFor();
+  await page.getByRole("button", { name: "Pause" }).click();
+  await state(page, "Paused").waitFor();
+  const { state: stored, paused, attempt } = await stack.api(`/v1/jobs/${job.id}`);
+  assert.deepEqual([stored, paused, attempt], ["queued", true, 0]);
+  await page.getByRole("button", { name: "Resume" }).click();
+  await state(page, "Running").waitFor();
+  await page.getByRole("button", { name: "Pause" }).click();
+  await state(page, "Paused").waitFor();
+  await open(page, "/jobs");
+  await state(page.locator(`[data-job="${job.id}"]`), "Paused").waitFor();
+  await stack.api(`/v1/jobs/${job.id}/cancel`, { method: "POST" });
 });
 
 test("a running job is cancelled from its page, and sent back to its queue from there", async () => {
@@ -362,7 +380,7 @@ test("everything that can be used has a name", async () => {
   const page = await visitor.newPage();
   await open(page, "/models");
   await page.getByRole("button", { name: "Train a model" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "More options" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Advanced" }).click();
   const form = await page.getByRole("dialog").ariaSnapshot();
   assert.deepEqual(form.split("\n").filter((line) => nameless.test(line)), []);
 });

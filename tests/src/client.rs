@@ -132,6 +132,14 @@ impl Client {
         self.post(&format!("/v1/jobs/{id}/cancel"), &Value::Null).await.map(|_| ())
     }
 
+    /// Does something to a job, e.g. `pause`, and gives it.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn act(&self, id: &str, action: &str) -> Result<Job> {
+        Ok(Job(self.post(&format!("/v1/jobs/{id}/{action}"), &Value::Null).await?))
+    }
+
     /// Waits until the job is as `wanted` says, through restarts and outages of the API.
     ///
     /// # Errors

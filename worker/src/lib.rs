@@ -9,6 +9,8 @@
 //! - [`models`]: stored models, fetched once; [`device`]: which device, and how busy it is.
 //! - [`bench`]: what this machine does against its own limits.
 
+#[cfg(test)]
+mod allocator;
 pub mod bench;
 pub mod dataset;
 pub mod device;

@@ -8,6 +8,7 @@ use lookalike_shared::db::models::{Model, get_model, get_model_by_id};
 use lookalike_shared::domain::backbone::{self, Backbone};
 use lookalike_shared::domain::name::ModelRef;
 use lookalike_shared::storage::Storage;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -34,6 +35,12 @@ impl StoredModel {
     /// Side of the square that pictures are scaled to, in pixels.
     pub fn image_size(&self) -> u32 {
         self.row.image_size.unsigned_abs()
+    }
+
+    /// What makes its probabilities believable, as its training found it; 1 where nothing is known.
+    pub fn temperature(&self) -> f64 {
+        let fitted = self.row.card.pointer("/metrics/calibration/temperature").and_then(Value::as_f64);
+        fitted.filter(|temperature| temperature.is_finite() && *temperature > 0.0).unwrap_or(1.0)
     }
 
     /// The name of a class.
@@ -94,7 +101,8 @@ impl ModelStore {
     }
 
     async fn fetch(&self, row: Model) -> Result<StoredModel, JobError> {
-        let backbone = backbone::by_name(&row.backbone)
+        let embedding_dim = usize::try_from(row.embedding_dim).unwrap_or_default();
+        let backbone = backbone::variant(&row.backbone, embedding_dim)
             .map_err(|error| JobError::permanent("unknown_backbone", error.to_string()))?;
         let limit = u64::try_from(row.weights_bytes).unwrap_or_default();
         let weights = self.storage.artifacts().get(&row.weights_key, limit).await?;
@@ -106,6 +114,7 @@ impl ModelStore {
         let spec = ModelSpec {
             id: row.id,
             backbone: row.backbone.clone(),
+            embedding_dim,
             classes: row.classes.len(),
             image_size: usize::try_from(row.image_size).unwrap_or_default(),
             normalisation: Normalisation::default(),

@@ -15,6 +15,7 @@ pub mod session;
 pub mod sources;
 pub mod submissions;
 pub mod system;
+pub mod trainings;
 pub mod uploads;
 pub mod workers;
 
@@ -40,6 +41,7 @@ fn configure_v1(config: &mut ServiceConfig<'_>) {
     workers::configure(config);
     session::configure(config);
     system::configure(config);
+    trainings::configure(config);
     models::configure(config);
     indexes::configure(config);
     entries::configure(config);

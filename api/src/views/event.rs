@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// What `data:` of a stream holds. `event:` is the type: `queued`, `scheduled`, `started`, `progress`, `retrying`,
-/// `cancelling`, `succeeded`, `failed`, `cancelled`, `released`, `metrics`, `deleted` or `resync`. Of a `resync` only
-/// `id` and `at` are not null.
+/// `pausing`, `paused`, `resumed`, `cancelling`, `succeeded`, `failed`, `cancelled`, `released`, `metrics` (of an epoch),
+/// `steps` (the newest of a batch), `deleted` or `resync`. Of a `resync` only `id` and `at` are not null.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = JobEvent)]
 pub struct EventView {
@@ -43,7 +43,7 @@ impl From<&Event> for EventView {
     fn from(event: &Event) -> Self {
         let mut data = event.data.clone();
         let error = match (&mut data, event.r#type.as_str()) {
-            (_, "metrics") => None,
+            (_, "metrics" | "steps") => None,
             (Some(Value::Object(fields)), _) => fields.remove("error"),
             _ => None,
         };

@@ -26,6 +26,8 @@ pub struct JobView {
     pub state: JobState,
     /// Why it stands there, when that is not plain.
     pub state_reason: Option<String>,
+    /// Whether somebody paused it: `queued` when it is paused, `running` while its attempt still stops.
+    pub paused: bool,
     /// Higher goes first within its queue.
     pub priority: i32,
     /// What it was asked to do.
@@ -69,6 +71,7 @@ impl From<Job> for JobView {
             queue: job.queue,
             state: job.state,
             state_reason: job.state_reason,
+            paused: job.paused,
             priority: job.priority,
             params: job.params,
             labels: job.labels,

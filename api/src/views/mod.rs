@@ -1,5 +1,6 @@
 //! The shapes that travel. Domain types are not the wire format: what is renamed or added inside never shows.
 
+pub mod comparison;
 pub mod entry;
 pub mod event;
 pub mod index;
@@ -11,5 +12,6 @@ pub mod search;
 pub mod source;
 pub mod submission;
 pub mod system;
+pub mod training;
 pub mod upload;
 pub mod worker;

@@ -1,5 +1,7 @@
 //! Models as they travel.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use lookalike_shared::db::models::{Model, ModelName};
 use lookalike_shared::domain::name::Name;
@@ -143,6 +145,15 @@ pub struct DefaultVersionRequest {
     pub version: i32,
 }
 
+/// Changes of a version's labels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ModelLabels)]
+pub struct LabelsRequest {
+    /// Labels to set, and with null to take away; others stay.
+    pub labels: BTreeMap<String, Option<String>>,
+}
+
 /// The parts of a model's import, `multipart/form-data`.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it documents the parts, which are read one by one")]
@@ -153,7 +164,7 @@ pub struct ImportForm {
     /// The network that the weights are for.
     #[schema(example = "mobilenet_v2")]
     backbone: String,
-    /// The weights: safetensors, with torchvision's tensor names.
+    /// The weights, with torchvision's tensor names: safetensors, or what PyTorch saves (`.pth`, `.pt`, `.ot`).
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
     /// The class names in the order of the outputs: a JSON array, or one per line or comma, as text or as a

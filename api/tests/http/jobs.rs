@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::app::{Answer, TestApp};
 
 /// Every field of a job, in the order of the alphabet.
-const FIELDS: [&str; 20] = [
+const FIELDS: [&str; 21] = [
     "attempt",
     "created_at",
     "created_by",
@@ -23,6 +23,7 @@ const FIELDS: [&str; 20] = [
     "max_attempts",
     "next_attempt_at",
     "params",
+    "paused",
     "priority",
     "progress",
     "queue",

@@ -7,6 +7,7 @@ mod entries;
 mod indexes;
 mod keys;
 mod models;
+mod registry;
 mod search;
 mod sources;
 mod submissions;

@@ -132,7 +132,7 @@ async fn every_bad_part_is_told_at_once() {
         .text("backbone", "resnet9000")
         .text("classes", "[\"a\", \"a\"]")
         .text("image_size", "0")
-        .part("file", Part::bytes(b"PK\x03\x04 is no weights".to_vec()).file_name("w"));
+        .part("file", Part::bytes(b"GIF89a is no weights".to_vec()).file_name("w"));
     // The file is refused by its first bytes, before the rest of the form is judged.
     let told = app.post_form("/v1/models/import", form).await.broken_rule();
     assert!(told.starts_with("/file: the first 8 bytes announce"), "{told}");
@@ -152,6 +152,52 @@ async fn every_bad_part_is_told_at_once() {
     let text = app.post("/v1/models/import", json!({})).await;
     text.refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type");
     assert!(stored_weights(&app).is_empty());
+}
+
+#[tokio::test]
+async fn a_file_of_pytorch_is_converted_or_told_what_is_wrong_with_it() {
+    let app = TestApp::start().await;
+    let plain = include_bytes!("../../src/weights/fixtures/plain.pth");
+    let told = app.post_form("/v1/models/import", import_form("scenes", plain.to_vec())).await;
+    let errors = told.refusal(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request");
+    // It was read: its tensors are compared with those of the network, one by one.
+    assert!(
+        errors.iter().any(|error| error == "/file: `a.weight` is not part of this backbone"),
+        "{errors:#?}"
+    );
+    let cut = plain[..plain.len() / 2].to_vec();
+    let told = app.post_form("/v1/models/import", import_form("scenes", cut)).await.broken_rule();
+    assert!(told.starts_with("/file: the archive cannot be read"), "{told}");
+    assert!(stored_weights(&app).is_empty());
+}
+
+#[tokio::test]
+async fn a_projection_in_the_file_gives_embeddings_of_its_length() {
+    let app = TestApp::start().await;
+    let variant = lookalike_shared::domain::backbone::variant("squeezenet1_1", 24).unwrap();
+    let tensors = variant.parameters(2).into_iter().map(|parameter| (parameter.name, parameter.shape));
+    let form = import_form("scenes", safetensors(tensors.collect()));
+    let made = app.post_form("/v1/models/import", form).await.expect(StatusCode::CREATED);
+    assert_eq!((&made["embedding_dim"], &made["backbone"]), (&json!(24), &json!("squeezenet1_1")));
+}
+
+#[tokio::test]
+async fn a_model_is_downloaded_as_onnx() {
+    let app = TestApp::start().await;
+    app.import("scenes", &["bowl", "teapot"]).await;
+    let path = "/v1/models/scenes/1/onnx";
+    let file = app.get(path).await;
+    assert_eq!(file.header("content-disposition"), "attachment; filename=\"scenes-1.onnx\"");
+    assert_eq!(file.header("content-length"), file.bytes.len().to_string());
+    // IR version 7, then the producer.
+    assert!(file.bytes.starts_with(b"\x08\x07\x12\x09lookalike"));
+    let text = String::from_utf8_lossy(&file.bytes);
+    assert!(text.contains("[\"bowl\",\"teapot\"]") && text.contains("scenes@1"));
+    let tag = file.header("etag").to_owned();
+    assert_ne!(tag, app.get("/v1/models/scenes/1/weights").await.header("etag"));
+    let again = app.request(Method::GET, path).header("if-none-match", tag).reply().await;
+    assert_eq!((again.status, again.bytes.len()), (StatusCode::NOT_MODIFIED, 0));
+    app.get("/v1/models/scenes/2/onnx").await.refusal(StatusCode::NOT_FOUND, "not_found");
 }
 
 #[tokio::test]

@@ -104,6 +104,14 @@ impl Client {
         body(self.send(self.request(Method::PUT, path, &[]).json(payload)).await?).await
     }
 
+    /// Changes something.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub async fn patch(&self, path: &str, payload: &Value) -> Result<Value, CliError> {
+        body(self.send(self.request(Method::PATCH, path, &[]).json(payload)).await?).await
+    }
+
     /// Deletes something.
     ///
     /// # Errors

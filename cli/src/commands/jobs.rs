@@ -53,6 +53,20 @@ enum Action {
         #[arg(required = true)]
         ids: Vec<String>,
     },
+    /// Keep jobs from running; those that run stop and keep what they have done
+    #[command(after_help = "Example:\n  lookalike jobs pause 0193b0f2-6c1e-7b52-9a43-3f1f6c1a9b10")]
+    Pause {
+        /// The jobs
+        #[arg(required = true)]
+        ids: Vec<String>,
+    },
+    /// Let paused jobs go on
+    #[command(after_help = "Example:\n  lookalike jobs resume 0193b0f2-6c1e-7b52-9a43-3f1f6c1a9b10")]
+    Resume {
+        /// The jobs
+        #[arg(required = true)]
+        ids: Vec<String>,
+    },
     /// Try a job that failed or was cancelled again
     #[command(after_help = "Example:\n  lookalike jobs retry 0193b0f2-6c1e-7b52-9a43-3f1f6c1a9b10 --no-wait")]
     Retry {
@@ -135,6 +149,8 @@ pub async fn run(args: Args) -> Result<(), CliError> {
         Action::Show { id } => show(&client.get(&format!("/v1/jobs/{id}"), &[]).await?, json),
         Action::Watch { id } => watch(&client, &id, json).await,
         Action::Cancel { ids } => each(&client, &ids, json, Each::Cancel).await,
+        Action::Pause { ids } => each(&client, &ids, json, Each::Pause).await,
+        Action::Resume { ids } => each(&client, &ids, json, Each::Resume).await,
         Action::Delete { ids } => each(&client, &ids, json, Each::Delete).await,
         Action::Retry { id, no_wait } => {
             let job = client.post(&format!("/v1/jobs/{id}/retry"), &json!({})).await?;
@@ -180,7 +196,26 @@ async fn watch(client: &Client, id: &str, json: bool) -> Result<(), CliError> {
 #[derive(Debug, Clone, Copy)]
 enum Each {
     Cancel,
+    Pause,
+    Resume,
     Delete,
+}
+
+impl Each {
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancel",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// A job, its state, and why it stands there.
+fn told_of(id: &str, job: &Value) -> String {
+    let reason = job["state_reason"].as_str().map_or(String::new(), |reason| format!(" ({reason})"));
+    format!("{id} {}{reason}", render::fields::text(job, "/state"))
 }
 
 async fn each(client: &Client, ids: &[String], json: bool, action: Each) -> Result<(), CliError> {
@@ -188,9 +223,9 @@ async fn each(client: &Client, ids: &[String], json: bool, action: Each) -> Resu
     for id in ids {
         let path = format!("/v1/jobs/{id}");
         let (answer, told) = match action {
-            Each::Cancel => {
-                let job = client.post(&format!("{path}/cancel"), &json!({})).await?;
-                let told = format!("{id} {}", render::fields::text(&job, "/state"));
+            Each::Cancel | Each::Pause | Each::Resume => {
+                let job = client.post(&format!("{path}/{}", action.verb()), &json!({})).await?;
+                let told = told_of(id, &job);
                 (job, told)
             }
             Each::Delete => {

@@ -1,16 +1,20 @@
 //! `lookalike models`
 
+mod compare;
+
+use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Subcommand;
-use lookalike_shared::domain::name::ModelRef;
-use reqwest::Method;
+use lookalike_shared::domain::name::{ModelRef, Name};
 use reqwest::multipart::{Form, Part};
+use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{connect, parse_model};
+use super::{connect, parse_model, parse_pair};
 use crate::client::{Client, TargetArgs, body};
 use crate::error::CliError;
 use crate::output;
@@ -20,9 +24,13 @@ const EXAMPLES: &str = "\
 Examples:
   lookalike models list
   lookalike models import imagenet-mobilenet --backbone mobilenet_v2 --classes labels.txt mobilenet_v2.safetensors
-  lookalike models default scenes@2";
+  lookalike models export scenes --format onnx
+  lookalike models compare scenes@1 scenes@2
+  lookalike models promote scenes@2
+  lookalike models rollback scenes
+  lookalike models label scenes@2 team=x stage=";
 
-/// List, import and delete models.
+/// List, import, export, compare, promote, label and delete models.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -36,8 +44,14 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// List models
-    #[command(after_help = "Example:\n  lookalike models list --json")]
-    List,
+    #[command(
+        after_help = "Examples:\n  lookalike models list --json\n  lookalike models list --label team=x"
+    )]
+    List {
+        /// Only models with this label on a version; may be given several times
+        #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
+        label: Vec<(String, String)>,
+    },
     /// Show a model's versions, or the card of one version
     #[command(after_help = "Examples:\n  lookalike models show scenes\n  lookalike models show scenes@2")]
     Show {
@@ -45,7 +59,7 @@ enum Action {
         #[arg(value_parser = parse_model)]
         model: ModelRef,
     },
-    /// Import weights (safetensors, with torchvision's tensor names)
+    /// Import weights (safetensors, .pth, .pt or .ot, with torchvision's tensor names)
     #[command(
         after_help = "Example:\n  lookalike models import mine --backbone resnet18 --classes cat,dog resnet18.safetensors"
     )]
@@ -64,12 +78,62 @@ enum Action {
         #[arg(long, value_name = "PIXELS")]
         image_size: Option<u32>,
     },
+    /// Write a model to a file
+    ///
+    /// `onnx` runs anywhere: input `pixels`, float [N, 3, S, S], red, green, blue, in 0..1; outputs `logits`,
+    /// `probabilities` and `embedding`. `safetensors` holds the weights alone, with torchvision's tensor names.
+    #[command(
+        after_help = "Examples:\n  lookalike models export scenes --format onnx\n  lookalike models export scenes@2 --format safetensors -o scenes.safetensors"
+    )]
+    Export {
+        /// NAME or NAME@VERSION
+        #[arg(value_parser = parse_model)]
+        model: ModelRef,
+        /// What to write
+        #[arg(long, value_enum, default_value_t = FileFormat::Onnx)]
+        format: FileFormat,
+        /// Where to [default: NAME-VERSION.FORMAT in this folder]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// Say which version a name alone means
-    #[command(after_help = "Example:\n  lookalike models default scenes@2")]
-    Default {
+    #[command(
+        name = "promote",
+        visible_alias = "default",
+        after_help = "Example:\n  lookalike models promote scenes@2"
+    )]
+    Promote {
         /// NAME@VERSION
         #[arg(value_parser = parse_model)]
         model: ModelRef,
+    },
+    /// Let a name mean the version again that it meant before
+    #[command(after_help = "Example:\n  lookalike models rollback scenes")]
+    Rollback {
+        /// The model
+        name: String,
+    },
+    /// Show two versions side by side
+    #[command(
+        after_help = "Examples:\n  lookalike models compare scenes@1 scenes@2\n  lookalike models compare scenes other"
+    )]
+    Compare {
+        /// NAME or NAME@VERSION
+        #[arg(value_parser = parse_model)]
+        a: ModelRef,
+        /// NAME or NAME@VERSION
+        #[arg(value_parser = parse_model)]
+        b: ModelRef,
+    },
+    /// Set labels of a version; NAME= takes one away
+    #[command(after_help = "Example:\n  lookalike models label scenes@2 team=x stage=")]
+    Label {
+        /// NAME@VERSION
+        #[arg(value_parser = parse_model)]
+        model: ModelRef,
+        /// The labels
+        #[arg(required = true, value_name = "NAME=VALUE", value_parser = parse_pair)]
+        labels: Vec<(String, String)>,
     },
     /// Delete a version that no index uses
     #[command(after_help = "Example:\n  lookalike models delete scenes@1")]
@@ -78,6 +142,25 @@ enum Action {
         #[arg(value_parser = parse_model)]
         model: ModelRef,
     },
+}
+
+/// Files that a model is written as.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum FileFormat {
+    /// The whole network, for ONNX Runtime, OpenVINO and others
+    Onnx,
+    /// The weights alone
+    Safetensors,
+}
+
+impl FileFormat {
+    /// The last part of the path, and how the file's name ends.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Onnx => ("onnx", "onnx"),
+            Self::Safetensors => ("weights", "safetensors"),
+        }
+    }
 }
 
 const COLUMNS: &[Column] = &[
@@ -112,6 +195,7 @@ const CARD: &[Column] = &[
     ("weights", "/weights_bytes", Format::Bytes),
     ("sha256", "/weights_sha256", Format::Text),
     ("job", "/job_id", Format::Text),
+    ("labels", "/labels", Format::Text),
     ("made", "/created_at", Format::Age),
 ];
 
@@ -123,8 +207,9 @@ pub async fn run(args: Args) -> Result<(), CliError> {
     let client = connect(&args.target)?;
     let json = args.target.json;
     match args.action {
-        Action::List => {
-            let models = client.list("/v1/models", &[], usize::MAX).await?;
+        Action::List { label } => {
+            let labels = label.iter().map(|(name, value)| ("label", format!("{name}:{value}")));
+            let models = client.list("/v1/models", &labels.collect::<Vec<_>>(), usize::MAX).await?;
             render::print_list(&models, COLUMNS, "there are no models", json)
         }
         Action::Show { model: ModelRef { name, version: None } } => {
@@ -145,14 +230,32 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             let model = import(&client, form, &file).await?;
             render::print_card(&model, CARD, json)
         }
-        Action::Default { model } => {
+        Action::Export { model, format, output } => {
+            let (model, file) = export(&client, model, format, output).await?;
+            let written = json!({"model": model.to_string(), "file": file});
+            if json {
+                output::json(&written)
+            } else {
+                output::line(format!("{model} written to {}", file.display()))
+            }
+        }
+        Action::Promote { model } => {
             let path = format!("/v1/models/{}/default", model.name);
             let answer = client.put(&path, &json!({"version": version(&model)?})).await?;
-            if json {
-                output::json(&answer)
-            } else {
-                output::line(format!("{} now means {model}", model.name))
-            }
+            tell_default(&answer, json)
+        }
+        Action::Rollback { name } => {
+            let answer = client.post(&format!("/v1/models/{name}/rollback"), &json!({})).await?;
+            tell_default(&answer, json)
+        }
+        Action::Compare { a, b } => compare::run(&client, &a, &b, json).await,
+        Action::Label { model, labels } => {
+            let path = format!("/v1/models/{}/{}", model.name, version(&model)?);
+            let labels: BTreeMap<String, Option<String>> = labels
+                .into_iter()
+                .map(|(name, value)| (name, Some(value).filter(|v| !v.is_empty())))
+                .collect();
+            render::print_card(&client.patch(&path, &json!({"labels": labels})).await?, CARD, json)
         }
         Action::Delete { model } => {
             client.delete(&format!("/v1/models/{}/{}", model.name, version(&model)?)).await?;
@@ -160,6 +263,14 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             if json { output::json(&deleted) } else { output::line(format!("{model} deleted")) }
         }
     }
+}
+
+fn tell_default(model: &Value, json: bool) -> Result<(), CliError> {
+    if json {
+        return output::json(model);
+    }
+    let (name, reference) = (&model["name"], &model["reference"]);
+    output::line(format!("{} now means {}", name.as_str().unwrap_or("-"), reference.as_str().unwrap_or("-")))
 }
 
 fn version(model: &ModelRef) -> Result<i32, CliError> {
@@ -180,4 +291,46 @@ async fn import(client: &Client, form: Form, file: &Path) -> Result<Value, CliEr
     let request =
         client.request(Method::POST, "/v1/models/import", &[]).multipart(form.part("file", weights));
     body(client.send(request.header("Idempotency-Key", Uuid::now_v7().to_string())).await?).await
+}
+
+/// Downloads a version into a file, which appears under its name when it is whole.
+async fn export(
+    client: &Client,
+    model: ModelRef,
+    format: FileFormat,
+    output: Option<PathBuf>,
+) -> Result<(ModelRef, PathBuf), CliError> {
+    let (path, ending) = format.names();
+    let ModelRef { name, version } = model;
+    let version = match version {
+        Some(version) => version,
+        None => default_version(client, &name).await?,
+    };
+    let file = output.unwrap_or_else(|| PathBuf::from(format!("{name}-{version}.{ending}")));
+    let request = client.request(Method::GET, &format!("/v1/models/{name}/{version}/{path}"), &[]);
+    let response = client.send(request).await?;
+    let part = file.with_added_extension("part");
+    let written = download(response, &part).await.and_then(|()| {
+        std::fs::rename(&part, &file).with_context(|| format!("cannot write {}", file.display()))
+    });
+    if written.is_err() {
+        _ = std::fs::remove_file(&part);
+    }
+    written?;
+    Ok((ModelRef { name, version: Some(version) }, file))
+}
+
+async fn default_version(client: &Client, name: &Name) -> Result<i32, CliError> {
+    let card = client.get(&format!("/v1/models/{name}/default"), &[]).await?;
+    let version = card["version"].as_i64().and_then(|version| i32::try_from(version).ok());
+    Ok(version.context("the answer names no version: is this a Lookalike server?")?)
+}
+
+async fn download(mut response: Response, file: &Path) -> anyhow::Result<()> {
+    let cannot = || format!("cannot write {}", file.display());
+    let mut out = std::fs::File::create(file).with_context(cannot)?;
+    while let Some(piece) = response.chunk().await.context("the download broke off")? {
+        out.write_all(&piece).with_context(cannot)?;
+    }
+    Ok(())
 }

@@ -1,9 +1,12 @@
 //! `lookalike train`
 
+mod recipe;
+
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use self::recipe::Recipe;
 use super::submit::{Payload, SubmitArgs, submit};
 use super::{connect, uploads};
 use crate::client::TargetArgs;
@@ -15,6 +18,8 @@ Examples:
     lookalike train scenes --pictures ./scenes --pretrained imagenet-mobilenet
   Train on a declared source, with a validation set of its own:
     lookalike train scenes --source photos --prefix train/ --validation-prefix val/ --epochs 30
+  With stronger changes of the pictures, and the epoch that finds best:
+    lookalike train scenes --source photos --rand-augment 9 --mixup 0.2 --ema-decay 0.999 --best-by precision-at-10
   As in Hu and Feng (2017), from random weights, and do not wait:
     lookalike train paper --source photos --backbone alexnet --image-size 224 --no-wait";
 
@@ -60,60 +65,6 @@ pub struct Args {
     pub target: TargetArgs,
 }
 
-/// How the network learns. What is not given is the server's default.
-#[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "Training")]
-struct Recipe {
-    /// Side of the pictures in pixels
-    #[arg(long, value_name = "PIXELS")]
-    image_size: Option<u32>,
-    /// Passes over the pictures
-    #[arg(long, value_name = "N")]
-    epochs: Option<u32>,
-    /// Pictures per step
-    #[arg(long, value_name = "N")]
-    batch_size: Option<u32>,
-    /// The optimiser
-    #[arg(long, value_parser = ["sgd", "adamw"])]
-    optimizer: Option<String>,
-    /// The highest learning rate
-    #[arg(long, value_name = "RATE")]
-    learning_rate: Option<f64>,
-    /// Momentum of SGD
-    #[arg(long)]
-    momentum: Option<f64>,
-    /// L2 penalty
-    #[arg(long)]
-    weight_decay: Option<f64>,
-    /// How the rate changes
-    #[arg(long, value_parser = ["cosine", "step", "constant"])]
-    schedule: Option<String>,
-    /// No random crops
-    #[arg(long)]
-    no_crop: bool,
-    /// No random mirroring
-    #[arg(long)]
-    no_mirror: bool,
-    /// No colour noise
-    #[arg(long)]
-    no_color_pca: bool,
-    /// Which weights stay as they are
-    #[arg(long, value_parser = ["none", "backbone", "norm"])]
-    freeze: Option<String>,
-    /// Arithmetic
-    #[arg(long, value_parser = ["auto", "f32", "bf16"])]
-    precision: Option<String>,
-    /// Seed of every random choice
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Stop after this many epochs without a better accuracy
-    #[arg(long, value_name = "EPOCHS")]
-    patience: Option<u32>,
-    /// Readable pictures that each class must have
-    #[arg(long, value_name = "N")]
-    min_images_per_class: Option<u32>,
-}
-
 /// Submits a training, after uploading its pictures if they are local.
 ///
 /// # Errors
@@ -154,29 +105,6 @@ fn validation(args: &Args, source: &str) -> Option<Value> {
     Some(place(args.validation_source.as_deref().unwrap_or(source), Some(prefix)))
 }
 
-impl Recipe {
-    fn add_to(&self, payload: &mut Payload) {
-        payload
-            .set("image_size", self.image_size)
-            .set("epochs", self.epochs)
-            .set("batch_size", self.batch_size)
-            .set("optimizer", self.optimizer.as_ref())
-            .set("learning_rate", self.learning_rate)
-            .set("momentum", self.momentum)
-            .set("weight_decay", self.weight_decay)
-            .set("schedule", self.schedule.as_ref())
-            .set("freeze", self.freeze.as_ref())
-            .set("precision", self.precision.as_ref())
-            .set("seed", self.seed)
-            .set("early_stopping", self.patience.map(|patience| json!({"patience": patience})))
-            .set("min_images_per_class", self.min_images_per_class);
-        let is_plain = !(self.no_crop || self.no_mirror || self.no_color_pca);
-        let augment =
-            json!({"crop": !self.no_crop, "mirror": !self.no_mirror, "color_pca": !self.no_color_pca});
-        payload.set("augment", (!is_plain).then_some(augment));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -208,8 +136,10 @@ mod tests {
         let sent = sent(
             "train scenes --source photos --prefix train/ --validation-prefix val/ --backbone alexnet --pretrained a@1 \
              --image-size 128 --epochs 2 --batch-size 8 --optimizer adamw --learning-rate 0.1 --momentum 0.8 \
-             --weight-decay 0.01 --schedule step --no-crop --freeze norm --precision f32 --seed 7 --patience 3 \
-             --min-images-per-class 10",
+             --weight-decay 0.01 --schedule step --no-crop --freeze gradual --precision f32 --seed 7 --patience 3 \
+             --min-images-per-class 10 --embedding-dim 64 --warmup-epochs 0.5 --label-smoothing 0.2 --gradient-clip 5 \
+             --ema-decay 0.99 --resized-crop 0.3 --color-jitter 0.4 --rand-augment 9 --mixup 0.2 --best-by map \
+             --checkpoint-minutes 1",
         );
         let train: Train = serde_json::from_value(sent.clone()).unwrap();
         assert!(train.check().is_empty());

@@ -18,7 +18,12 @@ const LINE_GAP: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub enum Display {
     /// A bar on standard error.
-    Bar(ProgressBar),
+    Bar {
+        /// The bar.
+        bar: ProgressBar,
+        /// The loss of the last step of a training.
+        loss: Option<f64>,
+    },
     /// Lines on standard output.
     Lines {
         /// The phase last told, and when.
@@ -48,7 +53,7 @@ impl Display {
     fn bar() -> Self {
         let bar = ProgressBar::new_spinner();
         bar.enable_steady_tick(Duration::from_millis(120));
-        Self::Bar(bar)
+        Self::Bar { bar, loss: None }
     }
 
     /// Shows one event.
@@ -57,8 +62,8 @@ impl Display {
     /// When standard output is closed.
     pub fn show(&mut self, event: &Event) -> Result<(), CliError> {
         match self {
-            Self::Bar(bar) => {
-                show_on_bar(bar, event);
+            Self::Bar { bar, loss } => {
+                show_on_bar(bar, event, loss);
                 Ok(())
             }
             Self::Lines { last } => match line_for(event, last) {
@@ -72,7 +77,7 @@ impl Display {
 
     /// Takes the bar away.
     pub fn finish(&self) {
-        if let Self::Bar(bar) = self {
+        if let Self::Bar { bar, .. } = self {
             bar.finish_and_clear();
         }
     }
@@ -88,9 +93,13 @@ fn with_type(event: &Event) -> Value {
     Value::Object(data)
 }
 
-fn show_on_bar(bar: &ProgressBar, event: &Event) {
+fn show_on_bar(bar: &ProgressBar, event: &Event, loss: &mut Option<f64>) {
     if let Some(line) = epoch_line(event) {
         bar.println(line);
+        return;
+    }
+    if event.kind == "steps" {
+        *loss = event.data.pointer("/data/loss").and_then(Value::as_f64);
         return;
     }
     let Some(progress) = event.data.get("progress").filter(|progress| progress.is_object()) else {
@@ -103,7 +112,8 @@ fn show_on_bar(bar: &ProgressBar, event: &Event) {
     bar.set_length(total.unwrap_or(0));
     bar.set_position(done);
     bar.set_prefix(text(progress, "/phase"));
-    bar.set_message(pace(progress));
+    let loss = loss.map_or(String::new(), |loss| format!(", loss {loss:.4}"));
+    bar.set_message(pace(progress) + &loss);
 }
 
 fn style(is_measured: bool) -> ProgressStyle {
@@ -134,6 +144,9 @@ fn pace(progress: &Value) -> String {
 fn line_for(event: &Event, last: &mut Option<(String, Instant)>) -> Option<String> {
     if let Some(line) = epoch_line(event) {
         return Some(line);
+    }
+    if event.kind == "steps" {
+        return None;
     }
     if event.kind != "progress" {
         *last = None;
@@ -180,8 +193,19 @@ fn epoch_line(event: &Event) -> Option<String> {
             None => {}
         }
     }
+    for (name, field) in [("P@10", "precision_at_10"), ("mAP", "map")] {
+        if let Some(share) = row.get(field).and_then(Value::as_f64) {
+            line += &format!("  {name} {:.2} %", share * 100.0);
+        }
+    }
     if let Some(rate) = row.get("images_per_second").and_then(Value::as_f64) {
         line += &format!("  {rate:.0} pictures/s");
+    }
+    if let Some(share) = row.get("loader_wait_share").and_then(Value::as_f64).filter(|share| *share >= 0.05) {
+        line += &format!("  {:.0} % waiting for pictures", share * 100.0);
+    }
+    if let Some(seconds) = row.get("eta_seconds").and_then(Value::as_f64) {
+        line += &format!("  {} left", fields::duration(seconds));
     }
     Some(line)
 }
@@ -221,6 +245,15 @@ mod tests {
         let expected = "epoch 3  loss 0.5123  train 90.00 %  validation 88.44 %  322 pictures/s";
         assert_eq!(epoch_line(&event("metrics", json!({"data": row}))).as_deref(), Some(expected));
         assert_eq!(epoch_line(&event("metrics", row)).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn an_epoch_tells_what_else_was_measured_and_steps_are_no_lines() {
+        let row = json!({"epoch": 1, "loss": 2.0, "precision_at_10": 0.8, "map": 0.75, "images_per_second": 90.2,
+                         "loader_wait_share": 0.25, "eta_seconds": 61.0});
+        let expected = "epoch 1  loss 2.0000  P@10 80.00 %  mAP 75.00 %  90 pictures/s  25 % waiting for pictures  1m 1s left";
+        assert_eq!(epoch_line(&event("metrics", json!({"data": row}))).as_deref(), Some(expected));
+        assert_eq!(line_for(&event("steps", json!({"data": {"last_step": 8}})), &mut None), None);
     }
 
     #[test]

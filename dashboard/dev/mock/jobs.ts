@@ -1,5 +1,5 @@
 // The mock's jobs: a believable past, and one step of their lives at a time.
-import type { EpochMetrics, Job, JobEvent, JobState, LogLine } from "../../src/api/types.ts";
+import type { EpochMetrics, Job, JobEvent, JobState, LogLine, StepMetrics } from "../../src/api/types.ts";
 import { between, chance, id, pick, whole } from "./chance.ts";
 import { answer, CLASSES } from "./library.ts";
 
@@ -53,7 +53,7 @@ export function result(kind: string): unknown {
     case "evaluate":
       return { queries: 2_000, accuracy: 0.931, precision_at, map: 0.887, map_by: { embedding: 0.887, probabilities: 0.861 }, routing_recall: 0.991, partitions_probed: 1.34, per_class: ["lemon", "orange", "banana", "candle", "teapot", "volcano"].map((name, place) => ({ class: name, queries: 100, precision_at: { embedding: { 1: 0.81 + place * 0.03 } } })) };
     case "validate":
-      return { files: 8_012, readable: 8_009, unreadable: 3, exact_duplicates: 11, classes: CLASSES.map((name, place) => ({ class: name, files: 400 + place, readable: 400 + place - (place === 3 ? 3 : 0) })) };
+      return { files: 8_012, readable: 8_009, unreadable: 3, exact_duplicates: 11, problems: ["class \"lemon\" has 62 readable pictures, at least 100 are needed"], warnings: ["11 pictures are there twice"], suggested_image_size: 224, sizes: { smallest: "120 x 90", median: "500 x 375", largest: "6000 x 4000" }, classes: CLASSES.map((name, place) => ({ class: name, files: 400 + place, readable: 400 + place - (place === 3 ? 3 : 0) })) };
     default:
       return { index: "gallery", generation: 4, added: whole(9_000, 12_000), updated: whole(0, 40), unchanged: whole(0, 2_000), removed: 0, failed: whole(0, 14), images_per_second: between(2_100, 2_900), seconds: between(3, 8) };
   }
@@ -65,7 +65,7 @@ export function newJob(kind: string, at: number, state: JobState): Job {
   const took = kind === "search" ? between(8, 40) : kind === "train" ? between(50_000, 400_000) : between(2_500, 60_000);
   const started = state === "queued" || state === "scheduled" ? null : at + between(2, 900);
   const job: Job = {
-    id: id(at), kind, queue: QUEUE_OF[kind] ?? "maintenance", state, state_reason: state === "cancelled" ? "cancelled by vision-team" : null, priority: 0, params: params(kind),
+    id: id(at), kind, queue: QUEUE_OF[kind] ?? "maintenance", state, state_reason: state === "cancelled" ? "cancelled by vision-team" : null, paused: false, priority: 0, params: params(kind),
     labels: kind === "search" ? {} : { team: pick(["vision", "shop", "archive"]) }, attempt: started === null ? 0 : state === "retrying" ? 2 : 1, max_attempts: 3,
     progress: { phase: state, done: 0, total: null, unit: "", failed: 0, rate: null, eta_seconds: null }, result: state === "succeeded" ? result(kind) : null, error: state === "failed" || state === "retrying" ? pick(FAILURES) : null,
     worker: started === null ? null : WORKER, created_at: iso(at), scheduled_at: state === "scheduled" ? iso(at + 3_600_000) : null, started_at: started === null ? null : iso(started),
@@ -102,7 +102,20 @@ export function epoch(number: number): EpochMetrics {
   return {
     epoch: number, loss: 2.9 * (1 - grown) + 0.09 + Math.abs(wobble()), train_accuracy: Math.min(0.995, 0.22 + 0.77 * grown + wobble()), validation_loss: 2.7 * (1 - grown) + 0.27 + Math.abs(wobble()),
     validation_accuracy: Math.min(0.94, 0.3 + 0.635 * grown + wobble()), learning_rate: 0.005 * (1 + Math.cos((Math.PI * number) / 30)), images_per_second: between(4_650, 4_900), seconds: between(1.9, 2.2),
+    elapsed_seconds: number * 2.05, loader_wait_share: between(0.02, 0.09), utilisation_percent: between(86, 97), memory_used_bytes: 11.2 * 2 ** 30,
+    precision_at_10: Math.min(0.92, 0.28 + 0.63 * grown + wobble()), map: Math.min(0.89, 0.22 + 0.66 * grown + wobble()), eta_seconds: Math.max(0, 30 - number) * 2.05,
   };
+}
+
+/** What the steps of `epochs` epochs measured. */
+export function steps(epochs: number): StepMetrics[] {
+  return Array.from({ length: epochs * 12 }, (_, place) => {
+    const { epoch: number, loss, train_accuracy, learning_rate, images_per_second, loader_wait_share = null } = epoch(1 + place / 12);
+    return {
+      step: (place + 1) * 10, epoch: Math.floor(number), loss: loss * between(0.9, 1.1), accuracy: Math.min(1, (train_accuracy ?? 0) * between(0.95, 1.05)), learning_rate, images_per_second,
+      loader_wait_share, elapsed_seconds: place / 6,
+    };
+  });
 }
 
 export function log(job: Job, level: string, message: string): void {

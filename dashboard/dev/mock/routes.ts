@@ -1,8 +1,9 @@
 // What each route of the mock answers.
 import type { Job, JobAction, RankBy } from "../../src/api/types.ts";
 import { id } from "./chance.ts";
-import { become, jobs, logs, metrics, newJob, tell } from "./jobs.ts";
+import { become, jobs, logs, metrics, newJob, steps, tell } from "./jobs.ts";
 import { answer, confusion, entries, indexes, keys, objects, sources, versions } from "./library.ts";
+import { becomeDefault, compared, labelled, performance } from "./registry.ts";
 import { picture } from "./pictures.ts";
 import { type Call, problem, type Reply } from "./plugin.ts";
 import { empty, paused, queues, queueSamples, workers, workerSamples } from "./world.ts";
@@ -39,6 +40,12 @@ function act(job: Job, action: JobAction): boolean {
   else if (action === "retry" && (job.state === "failed" || job.state === "cancelled")) {
     Object.assign(job, { error: null, finished_at: null, started_at: null, result: null });
     become(job, "queued");
+  } else if (action === "pause" && !job.paused && ["queued", "running", "retrying"].includes(job.state)) {
+    Object.assign(job, { paused: true, state_reason: "paused", next_attempt_at: null });
+    become(job, "queued", "paused");
+  } else if (action === "resume" && job.paused) {
+    Object.assign(job, { paused: false, state_reason: "resumed" });
+    become(job, "queued", "resumed");
   } else if (action === "delete" && FINAL.includes(job.state)) {
     jobs.splice(jobs.indexOf(job), 1);
     tell(job, "deleted");
@@ -129,8 +136,13 @@ export const routes: Route[] = [
   ["DELETE", "/v1/jobs/:id", single("delete")],
   ["POST", "/v1/jobs/:id/cancel", single("cancel")],
   ["POST", "/v1/jobs/:id/retry", single("retry")],
+  ["POST", "/v1/jobs/:id/pause", single("pause")],
+  ["POST", "/v1/jobs/:id/resume", single("resume")],
   ["GET", "/v1/jobs/:id/logs", ({ path }) => list(logs.get(path.id ?? "") ?? [])],
-  ["GET", "/v1/jobs/:id/metrics", ({ path }) => list(metrics.get(path.id ?? "") ?? [])],
+  ["GET", "/v1/jobs/:id/metrics", ({ path, query }) => {
+    const epochs = metrics.get(path.id ?? "") ?? [];
+    return list(query.get("by") === "step" ? steps(epochs.length) : epochs);
+  }],
   ["GET", "/v1/jobs/:id/items", (call) => list((one(call)?.progress.failed ?? 0) === 0 ? [] : [
     { uri: "photos/gallery/lemon/IMG_0412.jpg", status: "failed", code: "truncated", detail: "the file ends after 18,432 of 96,210 bytes" },
     { uri: "photos/gallery/teapot/scan_01.tiff", status: "failed", code: "too_many_pixels", detail: "65535 x 65535 pixels are more than the 100,000,000 allowed" },
@@ -138,6 +150,12 @@ export const routes: Route[] = [
   ])],
   ["GET", "/v1/models", () => list(empty ? [] : models())],
   ["GET", "/v1/models/:name", ({ path }) => list(versions.filter(({ name }) => name === path.name))],
+  ["GET", "/v1/models/:name/compare", ({ query }) => compared(query.get("a"), query.get("b"))],
+  ["PUT", "/v1/models/:name/default", ({ path, body }) => becomeDefault(path.name, (JSON.parse(body.toString()) as { version: number }).version)],
+  ["POST", "/v1/models/:name/rollback", ({ path }) => becomeDefault(path.name, 1)],
+  ["PATCH", "/v1/models/:name/:version", ({ path, body }) => labelled(path.name, path.version, (JSON.parse(body.toString()) as { labels: Record<string, string | null> }).labels)],
+  ["DELETE", "/v1/models/:name/:version", ({ path }) => problem(409, "conflict", `${path.name ?? ""}@${path.version ?? ""} is used by: catalogue, gallery; delete or rebuild them first`)],
+  ["GET", "/v1/system/training-performance", () => ({ body: performance() })],
   ["GET", "/v1/models/:name/:version/confusion", () => ({ body: confusion() })],
   ["GET", "/v1/indexes", () => list(empty ? [] : indexes)],
   ["GET", "/v1/indexes/:name", ({ path }) => found(indexes.find(({ name }) => name === path.name), "index")],

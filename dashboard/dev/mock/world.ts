@@ -91,7 +91,7 @@ function step(): void {
   for (const job of jobs.filter(({ state }) => state === "running")) advance(job);
   for (const job of jobs.filter(({ state }) => state === "cancelling")) become(job, "cancelled");
   const running = jobs.filter(({ state }) => state === "running");
-  const next = jobs.findLast((job) => job.state === "queued" && !paused.has(job.queue) && (job.kind === "search" || !running.some((other) => other.queue === job.queue)));
+  const next = jobs.findLast((job) => job.state === "queued" && !job.paused && !paused.has(job.queue) && (job.kind === "search" || !running.some((other) => other.queue === job.queue)));
   if (next !== undefined) {
     next.progress = next.kind === "search" ? { ...next.progress, phase: "running" } : { phase: next.kind === "train" ? "training" : "indexing", done: 0, total: 120_000, unit: "pictures", failed: 0, rate: null, eta_seconds: null };
     if (next.kind === "train") metrics.set(next.id, []);

@@ -321,7 +321,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stops, retries or deletes up to 1000 jobs and answers for each. Needs scope `submit`, and `manage` to delete. */
+        /** Cancels, retries, pauses, resumes or deletes up to 1000 jobs and answers for each. Needs scope `submit`, and `manage` to delete. */
         post: operations["post_jobs_bulk"];
         delete?: never;
         options?: never;
@@ -567,10 +567,54 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What a training job measured, one row per epoch. */
+        /**
+         * What a training job measured, in order: a row per epoch, or with `by=step` rows of single steps.
+         * @description An epoch has `loss`, `train_accuracy`, `validation_loss`, `validation_accuracy`, `learning_rate`, `images_per_second`,
+         *     `seconds`, and where they were measured `elapsed_seconds`, `loader_wait_share`, `utilisation_percent`,
+         *     `memory_used_bytes`, `precision_at_10`, `map` and `eta_seconds`. A step has `epoch`, `loss`, `accuracy`,
+         *     `learning_rate`, `images_per_second`, `loader_wait_share` and `elapsed_seconds`.
+         */
         get: operations["get_jobs_id_metrics"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pauses a job: at once when it waits (200: it is `queued` with reason `paused`). One that runs stops at its next batch
+         *     and keeps what it has done and its attempt (202: it is `running` with reason `pausing` until then). A paused job is not
+         *     started until it is resumed. Pausing a paused job is no error. Needs scope `submit`.
+         */
+        post: operations["post_jobs_id_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a paused job go on, from where it stopped if its kind can. Needs scope `submit`. */
+        post: operations["post_jobs_id_resume"];
         delete?: never;
         options?: never;
         head?: never;
@@ -709,6 +753,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/models/{name}/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Two versions side by side: what was measured of each, with differences, and where their recipes and datasets differ.
+         * @description Figures of classes are compared where both have the same classes. Retrieval and accuracy were measured on the validation
+         *     pictures of each training: they say which version is better where both had the same ones.
+         */
+        get: operations["get_models_name_compare"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/models/{name}/default": {
         parameters: {
             query?: never;
@@ -719,10 +784,31 @@ export interface paths {
         get?: never;
         /**
          * Say which version a name alone means.
-         * @description Without this it is the newest. Needs scope `manage`.
+         * @description Without this it is the newest. What it meant before is kept for a rollback. Needs scope `manage`.
          */
         put: operations["put_models_name_default"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{name}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take back the last change of what a name alone means.
+         * @description Whether that was a promotion or a newer version that came to be. Doing it again goes further back. The version is
+         *     pinned by it, so that later ones are not the default until they are promoted. Needs scope `manage`.
+         */
+        post: operations["post_models_name_rollback"];
         delete?: never;
         options?: never;
         head?: never;
@@ -744,7 +830,12 @@ export interface paths {
         delete: operations["delete_models_name_version"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change the labels of a version.
+         * @description As in a JSON merge patch (RFC 7396): labels that are named are set, or taken away with null; others stay. The bounds are
+         *     those of a job's labels. Needs scope `manage`.
+         */
+        patch: operations["patch_models_name_version"];
         trace?: never;
     };
     "/v1/models/{name}/{version}/confusion": {
@@ -961,6 +1052,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/system/training-performance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Iterations over time of the newest trainings, by the device that they ran on: how fast the hardware trains.
+         * @description Runs that are under way are among them, as far as they have come.
+         */
+        get: operations["get_system_training_performance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/uploads": {
         parameters: {
             query?: never;
@@ -1064,24 +1175,50 @@ export interface components {
          * @description What may be done to a job.
          * @enum {string}
          */
-        Action: "cancel" | "retry" | "delete";
-        /** @description Random changes of the training pictures (Krizhevsky et al. 2012, section 4.1). */
+        Action: "cancel" | "retry" | "delete" | "pause" | "resume";
+        /** @description Random changes of the training pictures. */
         Augment: {
             /**
-             * @description Random crops.
+             * @description Crops of full size from a random place (Krizhevsky et al. 2012, section 4.1).
              * @default true
              */
             crop?: boolean;
+            /**
+             * Format: double
+             * @description Crops of a random size and place, scaled up (Szegedy et al. 2015); the smallest one's share of the picture's area,
+             *     0.05 to 1. Not done when not given; takes the place of `crop`.
+             * @default null
+             */
+            resized_crop?: number | null;
             /**
              * @description Random mirroring.
              * @default true
              */
             mirror?: boolean;
             /**
-             * @description Noise along the principal components of colour.
+             * @description Noise along the principal components of colour (Krizhevsky et al. 2012, section 4.1).
              * @default true
              */
             color_pca?: boolean;
+            /**
+             * Format: double
+             * @description Strength of random brightness, contrast and saturation, 0 to 1.
+             * @default 0
+             */
+            color_jitter?: number;
+            /**
+             * Format: int32
+             * @description Magnitude of two random operations of shape or colour (after Cubuk et al. 2020, RandAugment), 0 to 30; 0 is none.
+             * @default 0
+             */
+            rand_augment?: number;
+            /**
+             * Format: double
+             * @description Pictures are mixed in pairs, by shares from the beta distribution of this parameter (Zhang et al. 2018), 0 to 2; 0
+             *     is not at all.
+             * @default 0
+             */
+            mixup?: number;
         };
         /** @description A network architecture. */
         BackboneView: {
@@ -1103,6 +1240,11 @@ export interface components {
             /** @description Values of an embedding. */
             embedding_dim: number;
         };
+        /**
+         * @description What the best epoch is chosen by; ties go to the lower loss.
+         * @enum {string}
+         */
+        BestBy: "accuracy" | "precision_at10" | "map";
         /** @description A generation under way. */
         BuildingGeneration: {
             /**
@@ -1161,6 +1303,24 @@ export interface components {
             /** @description Only tell what would happen. */
             dry_run?: boolean;
         };
+        /** @description A figure of both, and b - a. */
+        Change: {
+            /**
+             * Format: double
+             * @description Of the one.
+             */
+            a?: number | null;
+            /**
+             * Format: double
+             * @description Of the other.
+             */
+            b?: number | null;
+            /**
+             * Format: double
+             * @description b - a; null unless both have it.
+             */
+            difference?: number | null;
+        };
         /** @description One thing that was looked at. */
         Check: {
             /** @description `database`, `migrations` or `storage`. */
@@ -1169,6 +1329,45 @@ export interface components {
             ok: boolean;
             /** @description What is wrong, without secrets. */
             detail?: string | null;
+        };
+        /** @description Figures of a class. */
+        ClassDifference: {
+            /** @description The class. */
+            class: string;
+            /** @description Share of its pictures that are recognised as it. */
+            recall: components["schemas"]["Change"];
+            /** @description Share of what is taken for it that is it. */
+            precision: components["schemas"]["Change"];
+            /** @description Share of the class among the first ten found with its pictures, ranked by embedding. */
+            precision_at_10: components["schemas"]["Change"];
+        };
+        /** @description The classes of both. */
+        ClassesDifference: {
+            /** @description Whether both have the same ones. */
+            same: boolean;
+            /** @description Classes that only the one has. */
+            only_a: string[];
+            /** @description Classes that only the other has. */
+            only_b: string[];
+        };
+        /** @description Two versions, and where they differ. */
+        Comparison: {
+            /** @description The one. */
+            a: components["schemas"]["ModelVersion"];
+            /** @description The other. */
+            b: components["schemas"]["ModelVersion"];
+            /** @description Figures that either has, the headline ones first. */
+            metrics: components["schemas"]["MetricDifference"][];
+            /** @description Their classes. */
+            classes: components["schemas"]["ClassesDifference"];
+            /** @description Figures of each class; null when the classes differ or were not measured of both. */
+            per_class?: components["schemas"]["ClassDifference"][] | null;
+            /** @description Settings of the training that differ. */
+            recipe: components["schemas"]["FieldDifference"][];
+            /** @description What differs of the datasets. */
+            dataset: components["schemas"]["FieldDifference"][];
+            /** @description Whether both were trained on the same dataset, where both tell its fingerprint. */
+            same_dataset?: boolean | null;
         };
         /** @description Which classes were taken for which, over the validation pictures. */
         Confusion: {
@@ -1202,6 +1401,16 @@ export interface components {
              * @example 1
              */
             version: number;
+        };
+        /** @description The runs of one device. */
+        DeviceRuns: {
+            /**
+             * @description What the device calls itself.
+             * @example NVIDIA H100
+             */
+            device: string;
+            /** @description Its runs, newest first. */
+            runs: components["schemas"]["TrainingRun"][];
         };
         /** @description Ends the run when validation accuracy stops rising. */
         EarlyStopping: {
@@ -1314,6 +1523,18 @@ export interface components {
              */
             weight?: number;
         };
+        /** @description A field that differs. */
+        FieldDifference: {
+            /**
+             * @description Its path.
+             * @example augment.mixup
+             */
+            field: string;
+            /** @description Of the one; null when it has none. */
+            a?: Record<string, unknown> | null;
+            /** @description Of the other; null when it has none. */
+            b?: Record<string, unknown> | null;
+        };
         /** @description A rule that a field of a request breaks. */
         FieldError: {
             /** @description JSON Pointer (RFC 6901) to the field, e.g. `/dataset/source`; empty for the whole body. */
@@ -1343,7 +1564,7 @@ export interface components {
          * @description Which weights stay as they are.
          * @enum {string}
          */
-        Freeze: "none" | "backbone" | "norm";
+        Freeze: "none" | "backbone" | "norm" | "gradual";
         /** @description One build of an index. */
         Generation: {
             /**
@@ -1482,6 +1703,8 @@ export interface components {
             state: components["schemas"]["JobState"];
             /** @description Why it stands there, when that is not plain. */
             state_reason?: string | null;
+            /** @description Whether somebody paused it: `queued` when it is paused, `running` while its attempt still stops. */
+            paused: boolean;
             /**
              * Format: int32
              * @description Higher goes first within its queue.
@@ -1554,8 +1777,8 @@ export interface components {
         };
         /**
          * @description What `data:` of a stream holds. `event:` is the type: `queued`, `scheduled`, `started`, `progress`, `retrying`,
-         *     `cancelling`, `succeeded`, `failed`, `cancelled`, `released`, `metrics`, `deleted` or `resync`. Of a `resync` only
-         *     `id` and `at` are not null.
+         *     `pausing`, `paused`, `resumed`, `cancelling`, `succeeded`, `failed`, `cancelled`, `released`, `metrics` (of an epoch),
+         *     `steps` (the newest of a batch), `deleted` or `resync`. Of a `resync` only `id` and `at` are not null.
          */
         JobEvent: {
             /**
@@ -1810,6 +2033,8 @@ export interface components {
                 state: components["schemas"]["JobState"];
                 /** @description Why it stands there, when that is not plain. */
                 state_reason?: string | null;
+                /** @description Whether somebody paused it: `queued` when it is paused, `running` while its attempt still stops. */
+                paused: boolean;
                 /**
                  * Format: int32
                  * @description Higher goes first within its queue.
@@ -2349,6 +2574,31 @@ export interface components {
              */
             expires_at?: string | null;
         };
+        /** @description A figure of both. */
+        MetricDifference: {
+            /**
+             * @description Where it is in `card.metrics`.
+             * @example precision_at.embedding.10
+             */
+            name: string;
+            /**
+             * Format: double
+             * @description Of the one.
+             */
+            a?: number | null;
+            /**
+             * Format: double
+             * @description Of the other.
+             */
+            b?: number | null;
+            /**
+             * Format: double
+             * @description b - a; null unless both have it.
+             */
+            difference?: number | null;
+            /** @description Whether more of it is better; null when it is neither better nor worse. */
+            higher_is_better?: boolean | null;
+        };
         /** @description A name that models are stored under. */
         Model: {
             /**
@@ -2395,6 +2645,13 @@ export interface components {
              * @example 224
              */
             image_size?: number | null;
+        };
+        /** @description Changes of a version's labels. */
+        ModelLabels: {
+            /** @description Labels to set, and with null to take away; others stay. */
+            labels: {
+                [key: string]: string | null;
+            };
         };
         /**
          * @description A model by name, or by name and version.
@@ -3066,9 +3323,15 @@ export interface components {
             pretrained?: components["schemas"]["ModelRef"] | null;
             /**
              * Format: int32
-             * @description Side of the square that pictures are scaled to, in pixels, 32 to 512.
+             * @description Side of the square that pictures are scaled to, in pixels, 32 to 512; what suits the pictures and the network
+             *     when not given.
              */
-            image_size?: number;
+            image_size?: number | null;
+            /**
+             * Format: int32
+             * @description Length of embeddings, 8 to 4096: a trained projection of the network's own, whose length it is when not given.
+             */
+            embedding_dim?: number | null;
             /**
              * Format: int32
              * @description Passes over the dataset, 1 to 1000.
@@ -3093,11 +3356,33 @@ export interface components {
             momentum?: number;
             /**
              * Format: double
-             * @description L2 penalty, 0 to 1.
+             * @description Pull of weights towards 0, 0 to 1; norms and biases are exempt.
              */
             weight_decay?: number;
             /** @description How the rate changes over the run. */
             schedule?: components["schemas"]["Schedule"];
+            /**
+             * Format: double
+             * @description Epochs over which the rate rises to its full value, 0 to 100; at most a fifth of the run.
+             */
+            warmup_epochs?: number;
+            /**
+             * Format: double
+             * @description Share of the target that goes to all classes alike, 0 to 0.9.
+             */
+            label_smoothing?: number;
+            /**
+             * Format: double
+             * @description Longest gradient that a step takes, as a Euclidean norm over all weights; longer ones are shortened. Any length
+             *     when not given.
+             */
+            gradient_clip?: number | null;
+            /**
+             * Format: double
+             * @description Share of the old in the running mean of the weights, 0 to 0.99999. The mean is what is judged and stored. 0 means
+             *     the weights themselves.
+             */
+            ema_decay?: number;
             /** @description Random changes of the pictures. */
             augment?: components["schemas"]["Augment"];
             freeze?: components["schemas"]["Freeze"] | null;
@@ -3109,6 +3394,13 @@ export interface components {
              */
             seed?: number;
             early_stopping?: components["schemas"]["EarlyStopping"] | null;
+            /** @description What the best epoch is chosen by, on the validation pictures. */
+            best_by?: components["schemas"]["BestBy"];
+            /**
+             * Format: double
+             * @description Minutes between two checkpoints within an epoch, 0.01 to 1440; the end of an epoch makes one anyway.
+             */
+            checkpoint_minutes?: number;
             /**
              * Format: int32
              * @description Readable pictures that each class must have before any split, 1 to 1000000.
@@ -3139,6 +3431,68 @@ export interface components {
              * @default null
              */
             scheduled_at?: string | null;
+        };
+        /** @description The stored runs of each device. */
+        TrainingPerformance: {
+            /** @description Devices, that of the newest run first. */
+            devices: components["schemas"]["DeviceRuns"][];
+        };
+        /** @description How far a run was at a time. */
+        TrainingPoint: {
+            /**
+             * Format: double
+             * @description Time since the run began.
+             */
+            seconds: number;
+            /**
+             * Format: double
+             * @description Steps taken by then; null where it is not known how many an epoch has.
+             */
+            iterations?: number | null;
+            /**
+             * Format: double
+             * @description Training pictures seen by then; null likewise.
+             */
+            images?: number | null;
+        };
+        /** @description One training's way. */
+        TrainingRun: {
+            /**
+             * Format: uuid
+             * @description The job.
+             */
+            job_id: string;
+            /** @description Its state. */
+            state: string;
+            /**
+             * Format: date-time
+             * @description When it was submitted.
+             */
+            created_at: string;
+            /**
+             * @description The model that it made, or is to make.
+             * @example scenes@1
+             */
+            model: string;
+            /** @description The network; null while it is not known. */
+            backbone?: string | null;
+            /**
+             * Format: int32
+             * @description Side of the pictures in pixels; null while it is not known.
+             */
+            image_size?: number | null;
+            /**
+             * Format: int64
+             * @description Pictures per step.
+             */
+            batch_size?: number | null;
+            /** @description The end of each epoch; long runs are thinned. */
+            points: components["schemas"]["TrainingPoint"][];
+            /**
+             * Format: double
+             * @description Training pictures per second, the mean over the points.
+             */
+            images_per_second?: number | null;
         };
         /** @description The parts of an upload, `multipart/form-data`. */
         Upload: {
@@ -4139,12 +4493,14 @@ export interface operations {
                  */
                 queue?: string;
                 /**
-                 * @description Only jobs with this label; repeat it for several.
+                 * @description Only jobs with this label, `key:value`; repeat it for several.
                  * @example team:x
                  */
                 label?: string;
                 /** @description Only jobs submitted at this time or later. */
                 since?: string;
+                /** @description Only jobs that are paused or about to be; with `false`, only others. */
+                paused?: boolean;
                 /** @description The most items to answer with, 1 to 1000. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -4905,6 +5261,13 @@ export interface operations {
     get_jobs_id_metrics: {
         parameters: {
             query?: {
+                /**
+                 * @description A row per `epoch`, or of single steps.
+                 * @example step
+                 */
+                by?: string;
+                /** @description With `by=step`: about so many rows, 1 to 1000, evenly spread over the run, in place of a page of all of them. */
+                points?: number;
                 /** @description The most items to answer with, 1 to 1000. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -4918,13 +5281,102 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Rows with `epoch` and what was measured in it */
+            /** @description Rows with `epoch` or `step` and what was measured in it */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": Record<string, unknown>;
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_jobs_id_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is paused */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description It is being paused */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description It is neither queued nor running nor retrying */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_jobs_id_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It waits for a worker */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description It is not paused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A refusal */
@@ -5134,6 +5586,11 @@ export interface operations {
     get_models: {
         parameters: {
             query?: {
+                /**
+                 * @description Only versions with this label, `key:value`; repeat it for several. A name is listed for any version of it.
+                 * @example team:x
+                 */
+                label?: string;
                 /** @description The most items to answer with, 1 to 1000. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -5228,6 +5685,11 @@ export interface operations {
     get_models_name: {
         parameters: {
             query?: {
+                /**
+                 * @description Only versions with this label, `key:value`; repeat it for several. A name is listed for any version of it.
+                 * @example team:x
+                 */
+                label?: string;
                 /** @description The most items to answer with, 1 to 1000. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -5319,6 +5781,67 @@ export interface operations {
             };
         };
     };
+    get_models_name_compare: {
+        parameters: {
+            query: {
+                /**
+                 * @description A version of the model, `default`, or `name@version` of another model.
+                 * @example 1
+                 */
+                a: string;
+                /**
+                 * @description Likewise; the default version when not given.
+                 * @example 2
+                 */
+                b?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The model */
+                name: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Both, and their differences (b - a) */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comparison"];
+                };
+            };
+            /** @description No such version */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Neither a version nor a reference */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     put_models_name_default: {
         parameters: {
             query?: never;
@@ -5355,6 +5878,56 @@ export interface operations {
             };
             /** @description The model has no such version */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_models_name_rollback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The model */
+                name: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The version that is the default again */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelVersion"];
+                };
+            };
+            /** @description No such model */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No other version was the default before */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5461,6 +6034,65 @@ export interface operations {
             };
             /** @description Indexes use it: the detail names them */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_models_name_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The model */
+                name: components["schemas"]["Name"];
+                /**
+                 * @description Its number, or `default`
+                 * @example 1
+                 */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelLabels"];
+            };
+        };
+        responses: {
+            /** @description The version with its labels */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelVersion"];
+                };
+            };
+            /** @description No such version */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many labels, or too long ones */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5986,6 +6618,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["System"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_system_training_performance: {
+        parameters: {
+            query?: {
+                /** @description The most runs, newest first, 1 to 100. */
+                limit?: number;
+                /**
+                 * @description Only runs of this network.
+                 * @example mobilenet_v2
+                 */
+                backbone?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Devices and their runs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingPerformance"];
                 };
             };
             /** @description A refusal */

@@ -57,6 +57,9 @@ export type Problem = Schemas["Problem"];
 export type Model = Whole<Schemas["Model"]>;
 export type ModelVersion = Whole<Schemas["ModelVersion"]>;
 export type Confusion = Schemas["Confusion"];
+export type Comparison = Whole<Schemas["Comparison"]>;
+export type TrainingPerformance = Whole<Schemas["TrainingPerformance"]>;
+export type TrainingRun = Whole<Schemas["TrainingRun"]>;
 export type IndexSummary = Whole<Schemas["IndexSummary"]>;
 export type IndexDetail = Whole<Schemas["IndexDetail"]>;
 export type Generation = Whole<Schemas["Generation"]>;
@@ -77,7 +80,7 @@ export interface Submissions {
   rebuild: Schemas["RebuildSubmission"];
 }
 
-/** One row of a training job's metrics. */
+/** One row of a training job's metrics. What an older run, or a device, did not measure is not there. */
 export interface EpochMetrics {
   epoch: number;
   loss: number;
@@ -87,6 +90,26 @@ export interface EpochMetrics {
   learning_rate: number;
   images_per_second: number;
   seconds: number;
+  elapsed_seconds?: number | null;
+  /** Share of the time that the device waited for pictures. */
+  loader_wait_share?: number | null;
+  utilisation_percent?: number | null;
+  memory_used_bytes?: number | null;
+  precision_at_10?: number | null;
+  map?: number | null;
+  eta_seconds?: number | null;
+}
+
+/** One step of a training job. */
+export interface StepMetrics {
+  step: number;
+  epoch?: number | null;
+  loss?: number | null;
+  accuracy?: number | null;
+  learning_rate?: number | null;
+  images_per_second?: number | null;
+  loader_wait_share?: number | null;
+  elapsed_seconds?: number | null;
 }
 
 /** P@k by ranking and k, e.g. `{embedding: {"1": 0.93}}`. */
@@ -152,10 +175,18 @@ export interface EvaluateResult {
   partitions_probed: number;
 }
 
+/** Counts and lists of files with a reason to look at them, as the report of labelled pictures gives them. */
 export interface ValidateResult {
   files: number;
   readable: number;
   unreadable: number;
-  exact_duplicates: number;
+  exact_duplicates: number | unknown[];
   classes: { class: string; files: number; readable: number }[];
+  /** What keeps a training from starting. */
+  problems?: unknown[];
+  /** What a training would do badly with. */
+  warnings?: unknown[];
+  suggested_image_size?: number | null;
+  /** How large the pictures are. */
+  sizes?: unknown;
 }

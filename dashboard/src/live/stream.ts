@@ -6,8 +6,8 @@
 import type { JobEvent } from "~/api/types";
 
 export const EVENT_TYPES = [
-  "queued", "scheduled", "started", "progress", "retrying", "cancelling", "succeeded", "failed", "cancelled",
-  "released", "metrics", "deleted", "resync",
+  "queued", "scheduled", "started", "progress", "retrying", "pausing", "paused", "resumed", "cancelling", "succeeded",
+  "failed", "cancelled", "released", "metrics", "steps", "deleted", "resync",
 ] as const;
 
 export type EventType = (typeof EVENT_TYPES)[number];

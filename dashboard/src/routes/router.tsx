@@ -50,6 +50,16 @@ export const modelRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/ModelPage"), "ModelPage"),
 });
 
+/** The text of a parameter; the router reads a bare number as one. */
+const word = (value: unknown) => (typeof value === "string" || typeof value === "number" ? String(value) : undefined);
+
+export const compareRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/models/$name/compare",
+  validateSearch: (raw: Record<string, unknown>): { a?: string; b?: string } => ({ a: word(raw.a), b: word(raw.b) }),
+  component: lazyRouteComponent(() => import("./pages/ComparePage"), "CompareRoute"),
+});
+
 export const indexesRoute = createRoute({
   getParentRoute: () => root,
   path: "/indexes",
@@ -80,7 +90,7 @@ export const keysRoute = createRoute({
 });
 
 const routeTree = root.addChildren([
-  overviewRoute, jobsRoute, jobRoute, searchRoute, modelsRoute, modelRoute, indexesRoute, indexRoute, sourcesRoute, keysRoute,
+  overviewRoute, jobsRoute, jobRoute, searchRoute, modelsRoute, modelRoute, compareRoute, indexesRoute, indexRoute, sourcesRoute, keysRoute,
 ]);
 
 export const router = createRouter({ routeTree, scrollRestoration: true, defaultPreload: "intent", defaultPreloadDelay: 80 });

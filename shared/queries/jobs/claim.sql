@@ -1,6 +1,6 @@
 -- Takes the leases of the jobs that may start, and says of every job asked for what became of it.
 with wanted as (
-    select j.id, j.state, j.attempt, j.max_attempts, j.lease_expires_at, q.paused,
+    select j.id, j.state, j.attempt, j.max_attempts, j.lease_expires_at, q.paused or j.paused as paused,
            coalesce(j.next_attempt_at, j.scheduled_at) as due
     from jobs j
     join queues q on q.name = j.queue
@@ -25,6 +25,7 @@ changed as (
         state_reason = case v.verdict when 'exhausted' then 'no attempts left' end,
         attempt = j.attempt + (v.verdict = 'started')::int,
         fence = j.fence + (v.verdict = 'started')::int,
+        paused = false,
         worker_id = case v.verdict when 'started' then $2 else j.worker_id end,
         lease_expires_at = case v.verdict when 'started' then now() + make_interval(secs => $3) end,
         started_at = coalesce(j.started_at, case v.verdict when 'started' then now() end),

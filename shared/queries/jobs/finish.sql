@@ -13,6 +13,7 @@ held as (
 update jobs j
 set state = case when j.state = 'cancelling' then 'cancelled' else e.state end,
     state_reason = null,
+    paused = false,
     result = case when j.state = 'cancelling' then null else e.result end,
     error_code = case when j.state = 'cancelling' then null else e.error_code end,
     error_detail = case when j.state = 'cancelling' then null else e.error_detail end,

@@ -10,7 +10,9 @@ changed as (
     set state = case when j.state = 'cancelling' then 'cancelled'
                      when j.attempt >= j.max_attempts then 'failed'
                      else 'queued' end,
-        state_reason = 'its worker was lost',
+        state_reason = case when j.paused and j.state = 'running' and j.attempt < j.max_attempts then 'paused'
+                            else 'its worker was lost' end,
+        paused = j.paused and j.state = 'running' and j.attempt < j.max_attempts,
         error_code = case when j.state = 'running' and j.attempt >= j.max_attempts then 'worker_lost' end,
         error_detail = case when j.state = 'running' and j.attempt >= j.max_attempts
             then format('the worker was lost during the last of %s attempts', j.max_attempts) end,
@@ -19,12 +21,12 @@ changed as (
         updated_at = now()
     from lost
     where j.id = lost.id
-    returning j.id, j.delivery_id, j.state
+    returning j.id, j.delivery_id, j.state, j.paused
 ),
 delivered as (
     update apalis.jobs a
     set status = case when c.state = 'queued' then 'Pending' else 'Killed' end,
-        run_at = now(), lock_by = null, lock_at = null,
+        run_at = case when c.paused then now() + interval '1000 years' else now() end, lock_by = null, lock_at = null,
         done_at = case when c.state = 'queued' then null else now() end
     from changed c
     where a.id = c.delivery_id

@@ -1,7 +1,7 @@
 -- Hands out again what waits in our table but not in the queue's: a delivery that was acknowledged or lost
 -- while its job was not done (a crash between the two, a queue that was tampered with).
 with waiting as (
-    select j.id, j.delivery_id, j.queue, j.priority, q.paused, coalesce(j.next_attempt_at, j.scheduled_at, now()) as due
+    select j.id, j.delivery_id, j.queue, j.priority, q.paused or j.paused as paused, coalesce(j.next_attempt_at, j.scheduled_at, now()) as due
     from jobs j
     join queues q on q.name = j.queue
     where j.state in ('queued', 'scheduled', 'retrying') and j.updated_at < now() - make_interval(secs => $1)
@@ -12,7 +12,7 @@ again as (
     from waiting w
     where a.id = w.delivery_id
       and (a.status in ('Done', 'Killed') or (a.status = 'Failed' and a.attempts >= a.max_attempts)
-           -- Parked by a worker whose claim came before the queue was resumed.
+           -- Parked by a worker whose claim came before the queue, or the job, was resumed.
            or (a.status in ('Pending', 'Failed') and not w.paused and a.run_at > now() + interval '500 years')
            or (a.status in ('Queued', 'Running')
                and not exists (select from apalis.workers x

@@ -7,11 +7,11 @@ select q.name, q.paused,
 from queues q
 left join (
     select queue,
-           count(*) filter (where state = 'queued') as depth,
+           count(*) filter (where state = 'queued' and not paused) as depth,
            count(*) filter (where state in ('running', 'cancelling')) as running,
            count(*) filter (where state = 'scheduled') as scheduled,
            count(*) filter (where state = 'retrying') as retrying,
-           min(coalesce(scheduled_at, created_at)) filter (where state = 'queued') as oldest
+           min(coalesce(scheduled_at, created_at)) filter (where state = 'queued' and not paused) as oldest
     from jobs where finished_at is null group by queue
 ) l on l.queue = q.name
 left join (

@@ -1,5 +1,5 @@
-//! The log of changes of jobs, from which clients follow them. Rows are written by triggers on `jobs` and
-//! `job_metrics`; ids grow in commit order, so a reader that follows `id > last` misses nothing.
+//! The log of changes of jobs, from which clients follow them. Rows are written by triggers on `jobs`,
+//! `job_metrics` and `job_steps`; ids grow in commit order, so a reader that follows `id > last` misses nothing.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;

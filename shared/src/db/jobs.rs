@@ -21,6 +21,8 @@ pub struct Job {
     pub state: JobState,
     /// Why it stands there, when that is not plain.
     pub state_reason: Option<String>,
+    /// Whether it is paused or, while it runs, about to be.
+    pub paused: bool,
     /// Higher goes first.
     pub priority: i32,
     /// Its payload.
@@ -59,6 +61,7 @@ struct Row {
     queue: String,
     state: String,
     state_reason: Option<String>,
+    paused: bool,
     priority: i32,
     params: Value,
     labels: Value,
@@ -88,6 +91,7 @@ impl TryFrom<Row> for Job {
             queue: row.queue.parse()?,
             state: row.state.parse()?,
             state_reason: row.state_reason,
+            paused: row.paused,
             priority: row.priority,
             params: row.params,
             labels: row.labels,
@@ -137,6 +141,8 @@ pub struct JobFilter {
     pub labels: Option<Value>,
     /// Only jobs submitted since.
     pub since: Option<DateTime<Utc>>,
+    /// Only jobs that are paused, or about to be; or only others.
+    pub paused: Option<bool>,
     /// Only jobs older than this one.
     pub before: Option<JobId>,
 }
@@ -157,21 +163,38 @@ pub async fn list_jobs(db: impl PgExecutor<'_>, filter: &JobFilter, limit: i64) 
         &queues,
         filter.labels,
         filter.since,
+        filter.paused,
         filter.before.map(|id| id.0),
         limit,
     );
     rows.fetch_all(db).await?.into_iter().map(Job::try_from).collect()
 }
 
-/// The states of those of these jobs that exist.
+/// Where a job stands, in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Its state.
+    pub state: JobState,
+    /// Whether it is paused, or about to be.
+    pub paused: bool,
+}
+
+/// How those of these jobs stand that exist.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn list_states(db: impl PgExecutor<'_>, ids: &[JobId]) -> Result<Vec<(JobId, JobState)>, DbError> {
+pub async fn list_standings(
+    db: impl PgExecutor<'_>,
+    ids: &[JobId],
+) -> Result<Vec<(JobId, Standing)>, DbError> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    let rows = sqlx::query!("select id, state from jobs where id = any($1)", &ids);
+    let rows = sqlx::query!("select id, state, paused from jobs where id = any($1)", &ids);
     let rows = rows.fetch_all(db).await?;
-    rows.into_iter().map(|row| Ok((JobId(row.id), row.state.parse()?))).collect()
+    let standings = rows.into_iter().map(|row| {
+        let standing = Standing { state: row.state.parse()?, paused: row.paused };
+        Ok((JobId(row.id), standing))
+    });
+    standings.collect()
 }
 
 /// How many jobs there are of each kind in each state.

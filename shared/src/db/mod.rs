@@ -15,10 +15,12 @@ pub mod leader;
 pub mod logs;
 pub mod metrics;
 pub mod models;
+pub mod pausing;
 pub mod pictures;
 pub mod queue;
 pub mod queues;
 pub mod retention;
+pub mod trainings;
 pub mod workers;
 
 use std::time::Duration;
@@ -37,6 +39,8 @@ pub type Transaction = sqlx::Transaction<'static, sqlx::Postgres>;
 pub const EVENTS_CHANNEL: &str = "job_events";
 /// Channel that tells workers which job to stop; the payload is its id.
 pub const CANCEL_CHANNEL: &str = "job_cancel";
+/// Channel that tells workers which job to stop and give back; the payload is its id.
+pub const PAUSE_CHANNEL: &str = "job_pause";
 
 /// How long background work waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,4 +1,5 @@
-//! Trained and imported models. A row is immutable; a name's default is pinned, or else its newest version.
+//! Trained and imported models. A row is immutable but for its labels; a name's default is pinned, or else its newest
+//! version, and what it was before is kept for a rollback.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -97,12 +98,8 @@ pub async fn lock_name(tx: &mut PgConnection, name: &Name) -> Result<(), DbError
 /// # Errors
 /// [`DbError`].
 pub async fn insert_model(db: impl PgExecutor<'_>, model: &NewModel) -> Result<i32, DbError> {
-    let version = sqlx::query_scalar!(
-        "insert into models (id, name, version, backbone, classes, image_size, embedding_dim, weights_key,
-                             weights_bytes, weights_sha256, origin, job_id, card, labels)
-         values ($1, $2, (select coalesce(max(version), 0) + 1 from models where name = $2), $3, $4, $5, $6, $7, $8,
-                 $9, $10, $11, $12, $13)
-         returning version",
+    let version = sqlx::query_file_scalar!(
+        "queries/models/insert.sql",
         model.id,
         model.name.as_str(),
         model.backbone,
@@ -133,6 +130,7 @@ pub async fn find_model(db: impl PgExecutor<'_>, reference: &ModelRef) -> Result
         None::<Uuid>,
         reference.version.is_none(),
         None::<i32>,
+        None::<Value>,
         1_i64,
     );
     Ok(row.fetch_optional(db).await?)
@@ -159,7 +157,8 @@ pub async fn get_model_by_id(db: impl PgExecutor<'_>, id: Uuid) -> Result<Model,
         Some(id),
         false,
         None::<i32>,
-        1_i64
+        None::<Value>,
+        1_i64,
     );
     row.fetch_optional(db).await?.ok_or_else(|| DbError::not_found("model", id))
 }
@@ -184,12 +183,17 @@ pub struct ModelName {
     pub versions: i64,
 }
 
-/// Every name after `after`, with its newest version.
+/// Every name after `after` of which a version carries `labels`, with its newest version.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn list_names(db: impl PgExecutor<'_>, after: &str, limit: i64) -> Result<Vec<ModelName>, DbError> {
-    let rows = sqlx::query_file!("queries/models/list_names.sql", after, limit).fetch_all(db).await?;
+pub async fn list_names(
+    db: impl PgExecutor<'_>,
+    labels: Option<&Value>,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<ModelName>, DbError> {
+    let rows = sqlx::query_file!("queries/models/list_names.sql", after, limit, labels).fetch_all(db).await?;
     let names = rows.into_iter().map(|row| ModelName {
         default_version: row.default_version,
         versions: row.versions,
@@ -215,13 +219,14 @@ pub async fn list_names(db: impl PgExecutor<'_>, after: &str, limit: i64) -> Res
     Ok(names.collect())
 }
 
-/// Every version of a name, newest first, below `before`.
+/// Every version of a name that carries `labels`, newest first, below `before`.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn list_versions(
     db: impl PgExecutor<'_>,
     name: &Name,
+    labels: Option<&Value>,
     before: Option<i32>,
     limit: i64,
 ) -> Result<Vec<Model>, DbError> {
@@ -233,24 +238,43 @@ pub async fn list_versions(
         None::<Uuid>,
         false,
         before,
-        limit
+        labels,
+        limit,
     );
     Ok(rows.fetch_all(db).await?)
 }
 
-/// Pins the version that a name alone means. False when there is no such version.
+/// Pins the version that a name alone means. False when there is no such version. Call [`lock_name`] before.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn set_default(db: impl PgExecutor<'_>, name: &Name, version: i32) -> Result<bool, DbError> {
-    let done = sqlx::query!(
-        "insert into model_defaults (name, version)
-         select name, version from models where name = $1 and version = $2
-         on conflict (name) do update set version = excluded.version",
-        name.as_str(),
-        version,
-    );
-    Ok(done.execute(db).await?.rows_affected() > 0)
+    let pinned = sqlx::query_file_scalar!("queries/models/set_default.sql", name.as_str(), version);
+    Ok(pinned.fetch_one(db).await? > 0)
+}
+
+/// Pins the version that a name alone meant before its default last changed, and gives it; none when there is none. Call
+/// [`lock_name`] before.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn roll_back(db: impl PgExecutor<'_>, name: &Name) -> Result<Option<i32>, DbError> {
+    Ok(sqlx::query_file_scalar!("queries/models/roll_back.sql", name.as_str()).fetch_optional(db).await?)
+}
+
+/// Sets labels of a model, and takes those away whose value is null; gives all it carries then. None when there is no such
+/// model, or when more than `most` labels would be left.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn merge_labels(
+    db: impl PgExecutor<'_>,
+    id: Uuid,
+    changes: &Value,
+    most: i64,
+) -> Result<Option<Value>, DbError> {
+    let labels = sqlx::query_file_scalar!("queries/models/merge_labels.sql", id, changes, most);
+    Ok(labels.fetch_optional(db).await?)
 }
 
 /// The names of the indexes that use a model, in any generation.

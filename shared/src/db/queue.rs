@@ -154,12 +154,12 @@ pub enum Claim {
     Started(Attempt),
     /// It needs nothing more: it is done, was cancelled, has no attempts left, or is gone.
     Settled(JobId),
-    /// Not now: deliver it again at this time. Another worker holds it, its time has not come, or its queue
-    /// is paused.
+    /// Not now: deliver it again at this time. Another worker holds it, its time has not come, or it or
+    /// its queue is paused.
     Later(JobId, DateTime<Utc>),
 }
 
-/// Where a paused queue's deliveries are parked: seconds to add to now, about a thousand years.
+/// Where the deliveries of paused jobs and queues are parked: seconds to add to now, about a thousand years.
 const PARKED_SECONDS: i64 = 31_557_600_000;
 
 /// Takes the leases of delivered jobs for `worker`, in one statement for any number of them.
@@ -228,18 +228,20 @@ pub async fn defer_deliveries(
 pub enum Hold {
     /// Yes: go on.
     Held,
-    /// Yes, but it was asked to stop.
+    /// Yes, but it was asked to stop for good.
     Cancelling,
+    /// Yes, but it is to stop and to be given back.
+    Pausing,
     /// No: another attempt, or nobody, has the job. Store nothing more.
     Lost,
 }
 
 impl Hold {
-    fn of(state: Option<&str>) -> Self {
+    fn of(state: &str, paused: bool) -> Self {
         match state {
-            Some("running") => Self::Held,
-            Some(_) => Self::Cancelling,
-            None => Self::Lost,
+            "running" if paused => Self::Pausing,
+            "running" => Self::Held,
+            _ => Self::Cancelling,
         }
     }
 }
@@ -256,15 +258,15 @@ pub async fn mark_progress(
     checkpoint: Option<&Value>,
 ) -> Result<Hold, DbError> {
     let value = serde_json::json!(progress);
-    let state = sqlx::query_scalar!(
+    let row = sqlx::query!(
         "update jobs set progress = $3, checkpoint = coalesce($4, checkpoint), updated_at = now()
-         where id = $1 and fence = $2 and state in ('running', 'cancelling') returning state",
+         where id = $1 and fence = $2 and state in ('running', 'cancelling') returning state, paused",
         job.0,
         fence,
         value,
         checkpoint,
     );
-    Ok(Hold::of(state.fetch_optional(db).await?.as_deref()))
+    Ok(row.fetch_optional(db).await?.map_or(Hold::Lost, |row| Hold::of(&row.state, row.paused)))
 }
 
 /// Renews the leases of everything a worker runs, and says how each job stands; what is not in the answer is
@@ -287,13 +289,13 @@ pub async fn renew_leases(
          )
          update jobs j set lease_expires_at = now() + make_interval(secs => $3)
          from held h where j.id = h.id
-         returning j.id, j.state",
+         returning j.id, j.state, j.paused",
         &ids,
         &fences,
         lease.as_secs_f64(),
     );
     let rows = rows.fetch_all(db).await?;
-    Ok(rows.into_iter().map(|row| (JobId(row.id), Hold::of(Some(&row.state)))).collect())
+    Ok(rows.into_iter().map(|row| (JobId(row.id), Hold::of(&row.state, row.paused))).collect())
 }
 
 /// How an attempt ended for good.
@@ -358,7 +360,8 @@ pub async fn finish_jobs(
     rows.into_iter().map(|row| Ok((JobId(row.id), row.state.parse()?))).collect()
 }
 
-/// Puts a failed attempt's job to wait for its back-off, together with its delivery. False: not ours.
+/// Puts a failed attempt's job to wait for its back-off, together with its delivery; one that was to be paused is
+/// paused. False: not ours.
 ///
 /// # Errors
 /// [`DbError`].
@@ -371,11 +374,13 @@ pub async fn mark_retrying(
 ) -> Result<bool, DbError> {
     let row = sqlx::query!(
         "with changed as (
-             update jobs set state = 'retrying', state_reason = $4, error_code = $3, error_detail = $4,
-                 next_attempt_at = $5, lease_expires_at = null, updated_at = now()
-             where id = $1 and fence = $2 and state = 'running' returning delivery_id
+             update jobs set state = case when paused then 'queued' else 'retrying' end,
+                 state_reason = case when paused then 'paused' else $4 end, error_code = $3, error_detail = $4,
+                 next_attempt_at = case when not paused then $5::timestamptz end, lease_expires_at = null, updated_at = now()
+             where id = $1 and fence = $2 and state = 'running' returning delivery_id, paused
          )
-         update apalis.jobs a set run_at = $5 from changed c where a.id = c.delivery_id returning a.id",
+         update apalis.jobs a set run_at = case when c.paused then now() + interval '1000 years' else $5 end
+         from changed c where a.id = c.delivery_id returning a.id",
         job.0,
         fence,
         failure.code,
@@ -385,19 +390,20 @@ pub async fn mark_retrying(
     Ok(row.fetch_optional(db).await?.is_some())
 }
 
-/// Gives a running job back without using up its attempt, as a worker that stops gracefully does. False: not
-/// ours.
+/// Gives a running job back without using up its attempt, as a worker that stops gracefully does, and the attempt of a
+/// job that is to be paused. False: not ours.
 ///
 /// # Errors
 /// [`DbError`].
 pub async fn mark_released(db: impl PgExecutor<'_>, job: JobId, fence: i64) -> Result<bool, DbError> {
     let row = sqlx::query!(
         "with changed as (
-             update jobs set state = 'queued', state_reason = 'its worker stopped', attempt = attempt - 1,
-                 lease_expires_at = null, updated_at = now()
-             where id = $1 and fence = $2 and state = 'running' returning delivery_id
+             update jobs set state = 'queued', state_reason = case when paused then 'paused' else 'its worker stopped' end,
+                 attempt = attempt - 1, lease_expires_at = null, updated_at = now()
+             where id = $1 and fence = $2 and state = 'running' returning delivery_id, paused
          )
-         update apalis.jobs a set run_at = now() from changed c where a.id = c.delivery_id returning a.id",
+         update apalis.jobs a set run_at = case when c.paused then now() + interval '1000 years' else now() end
+         from changed c where a.id = c.delivery_id returning a.id",
         job.0,
         fence,
     );
@@ -407,6 +413,9 @@ pub async fn mark_released(db: impl PgExecutor<'_>, job: JobId, fence: i64) -> R
 /// Cancels jobs: those that wait at once, with their deliveries; those that run become `cancelling` and
 /// their workers are told. Gives the new state of each job that changed.
 ///
+/// `w` locks the rows in order; what is set depends on `j` alone: PostgreSQL checks constraints on the row as the
+/// statement first saw it, before it finds that another session has changed it meanwhile, and sets it anew.
+///
 /// # Errors
 /// [`DbError`].
 pub async fn cancel_jobs(db: impl PgExecutor<'_>, ids: &[JobId]) -> Result<Vec<(JobId, JobState)>, DbError> {
@@ -414,11 +423,11 @@ pub async fn cancel_jobs(db: impl PgExecutor<'_>, ids: &[JobId]) -> Result<Vec<(
     let rows = sqlx::query!(
         r#"with changed as (
              update jobs j
-             set state = case when w.state = 'running' then 'cancelling' else 'cancelled' end,
-                 state_reason = null, next_attempt_at = null, updated_at = now(),
-                 finished_at = case when w.state = 'running' then null else now() end
-             from (select id, state from jobs where id = any($1) order by id for update) w
-             where j.id = w.id and w.state in ('scheduled', 'queued', 'running', 'retrying')
+             set state = case when j.state = 'running' then 'cancelling' else 'cancelled' end,
+                 state_reason = null, paused = false, next_attempt_at = null, updated_at = now(),
+                 finished_at = case when j.state = 'running' then null else now() end
+             from (select id from jobs where id = any($1) order by id for update) w
+             where j.id = w.id and j.state in ('scheduled', 'queued', 'running', 'retrying')
              returning j.id, j.delivery_id, j.state
          ),
          undelivered as (
@@ -450,7 +459,7 @@ pub async fn retry_jobs(db: impl PgExecutor<'_>, ids: &[JobId]) -> Result<Vec<Jo
              update jobs j
              set state = 'queued', state_reason = 'retried', max_attempts = least(100, greatest(j.max_attempts, j.attempt + 1)),
                  attempt = least(j.attempt, 99), error_code = null, error_detail = null, result = null, progress = null,
-                 finished_at = null, next_attempt_at = null, scheduled_at = null, updated_at = now()
+                 finished_at = null, next_attempt_at = null, scheduled_at = null, lease_expires_at = null, updated_at = now()
              from (select id from jobs where id = any($1) and state in ('failed', 'cancelled')
                    order by id for update) w
              where j.id = w.id

@@ -13,7 +13,7 @@ pub struct QueueStatus {
     pub name: String,
     /// Whether it hands out no jobs.
     pub paused: bool,
-    /// Jobs that wait for a worker.
+    /// Jobs that wait for a worker; paused ones do not.
     pub depth: i64,
     /// Jobs that run.
     pub running: i64,
@@ -61,7 +61,7 @@ pub async fn mark_paused(db: impl PgExecutor<'_>, queue: Queue) -> Result<bool, 
     Ok(row.fetch_optional(db).await?.is_some())
 }
 
-/// Resumes a queue: parked deliveries come when their jobs are due. False when it was not paused.
+/// Resumes a queue: parked deliveries come when their jobs are due, save those of jobs that are paused themselves. False when it was not paused.
 ///
 /// # Errors
 /// [`DbError`].
@@ -73,7 +73,7 @@ pub async fn mark_resumed(db: impl PgExecutor<'_>, queue: Queue) -> Result<bool,
          back as (
              update apalis.jobs a set run_at = coalesce(j.next_attempt_at, j.scheduled_at, j.created_at)
              from changed c, jobs j
-             where a.job_type = c.name and a.run_at > now() + interval '500 years' and j.delivery_id = a.id
+             where a.job_type = c.name and a.run_at > now() + interval '500 years' and j.delivery_id = a.id and not j.paused
          )
          select name from changed",
         queue.as_str(),
@@ -106,7 +106,7 @@ pub async fn insert_samples(db: impl PgExecutor<'_>, since: DateTime<Utc>) -> Re
     sqlx::query!(
         "insert into queue_samples (queue, at, depth, running, succeeded, failed)
          select q.name, now(),
-                (select count(*) from jobs j where j.queue = q.name and j.state = 'queued' and finished_at is null),
+                (select count(*) from jobs j where j.queue = q.name and j.state = 'queued' and not j.paused and finished_at is null),
                 (select count(*) from jobs j where j.queue = q.name and j.state in ('running', 'cancelling') and finished_at is null),
                 coalesce(e.succeeded, 0), coalesce(e.failed, 0)
          from queues q

@@ -26,7 +26,8 @@ pub use noop::Noop;
 pub use rebuild::Rebuild;
 pub use search::{Filter, Query, QueryExample, Search};
 pub use train::{
-    Augment, Dataset, EarlyStopping, Fraction, Freeze, Optimizer, Precision, Schedule, Train, Validation,
+    Augment, BestBy, Dataset, EarlyStopping, Fraction, Freeze, Optimizer, Precision, Schedule, Train,
+    Validation,
 };
 pub use validate::Validate;
 
@@ -61,21 +62,24 @@ impl Submission {
         if let Some(attempts) = self.max_attempts {
             check_range(&mut errors, "/max_attempts", attempts, 1, 20);
         }
-        if self.labels.len() > 20 {
-            errors.push(FieldError::new("/labels", format!("{} labels are more than 20", self.labels.len())));
+        if self.labels.len() > MAX_LABELS {
+            let detail = format!("{} labels are more than {MAX_LABELS}", self.labels.len());
+            errors.push(FieldError::new("/labels", detail));
         }
-        for (key, value) in &self.labels {
-            if key.is_empty()
-                || key.len() > 63
-                || value.len() > 255
-                || key.contains('\0')
-                || value.contains('\0')
-            {
-                let rule = "a label's name has 1 to 63 bytes, its value at most 255, neither a NUL";
-                errors.push(FieldError::new(format!("/labels/{}", escape_pointer(key)), rule));
-            }
-        }
+        self.labels.iter().for_each(|(key, value)| check_label(&mut errors, key, value));
         errors
+    }
+}
+
+/// The most labels that one thing carries.
+pub const MAX_LABELS: usize = 20;
+
+/// Adds an error at `/labels/{key}` unless the label's name has 1 to 63 bytes, its value at most 255, neither a NUL.
+pub fn check_label(errors: &mut Vec<FieldError>, key: &str, value: &str) {
+    let fits = (1..=63).contains(&key.len()) && value.len() <= 255;
+    if !fits || key.contains('\0') || value.contains('\0') {
+        let rule = "a label's name has 1 to 63 bytes, its value at most 255, neither a NUL";
+        errors.push(FieldError::new(format!("/labels/{}", escape_pointer(key)), rule));
     }
 }
 

@@ -33,9 +33,9 @@ pub struct Train {
     /// Length of embeddings, 8 to 4096: a trained projection of the network's own, whose length it is when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub embedding_dim: Option<u32>,
-    /// Passes over the dataset, 1 to 1000.
-    #[serde(default = "Train::default_epochs")]
-    pub epochs: u32,
+    /// Passes over the dataset, 1 to 1000; 15 from pretrained weights and 30 from random ones when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<u32>,
     /// Pictures per step, 1 to 1024.
     #[serde(default = "Train::default_batch_size")]
     pub batch_size: u32,
@@ -160,8 +160,7 @@ pub struct Augment {
     /// Crops of full size from a random place (Krizhevsky et al. 2012, section 4.1).
     pub crop: bool,
     /// Crops of a random size and place, scaled up (Szegedy et al. 2015); the smallest one's share of the picture's area,
-    /// 0.05 to 1. Not done when not given; takes the place of `crop`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// 0.05 to 1. `null` is not at all; takes the place of `crop`.
     pub resized_crop: Option<f64>,
     /// Random mirroring.
     pub mirror: bool,
@@ -180,7 +179,7 @@ impl Default for Augment {
     fn default() -> Self {
         Self {
             crop: true,
-            resized_crop: None,
+            resized_crop: Some(0.5),
             mirror: true,
             color_pca: true,
             color_jitter: 0.0,
@@ -245,9 +244,6 @@ impl Train {
     /// Readable pictures that each class must have when it is not said, as many as in the paper.
     pub const DEFAULT_MIN_IMAGES_PER_CLASS: u32 = 100;
 
-    fn default_epochs() -> u32 {
-        30
-    }
     fn default_batch_size() -> u32 {
         64
     }
@@ -301,7 +297,9 @@ impl Payload for Train {
         if let Some(length) = self.embedding_dim {
             check_range(&mut errors, "/embedding_dim", length, 8, 4_096);
         }
-        check_range(&mut errors, "/epochs", self.epochs, 1, 1_000);
+        if let Some(epochs) = self.epochs {
+            check_range(&mut errors, "/epochs", epochs, 1, 1_000);
+        }
         check_range(&mut errors, "/batch_size", self.batch_size, 1, 1_024);
         if let Some(rate) = self.learning_rate {
             check_range(&mut errors, "/learning_rate", rate, 1e-8, 10.0);
@@ -350,7 +348,7 @@ mod tests {
     #[test]
     fn every_broken_bound_is_told_at_once() {
         let mut train = minimal();
-        train.epochs = 0;
+        train.epochs = Some(0);
         train.learning_rate = Some(f64::NAN);
         train.dataset.prefix = "../etc".to_owned();
         let pointers: Vec<_> = train.check().into_iter().map(|error| error.pointer).collect();

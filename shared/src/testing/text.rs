@@ -22,7 +22,7 @@ pub async fn queue_as_text(pool: &PgPool) -> String {
     // `chr(97 + n)` letters the first 26 jobs; a text to be read holds no more.
     let lines: Vec<String> = sqlx::query_scalar(
         "select concat_ws(' ', coalesce(chr(96 + j.number), '-'),
-                    j.kind, j.queue, j.state,
+                    j.kind, j.queue, j.state, case when j.paused then 'paused' end,
                     'attempt ' || j.attempt || '/' || j.max_attempts, 'fence ' || j.fence,
                     case when j.lease_expires_at is not null then 'leased' end,
                     case when j.next_attempt_at is not null then 'next' end,

@@ -163,3 +163,23 @@ async fn bulk_statements_on_the_same_jobs_do_not_deadlock() {
         renewed.unwrap();
     }
 }
+
+/// Whichever comes first, a cancel and a claim of the same job both succeed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn cancels_and_claims_of_the_same_jobs_at_once_leave_none_in_between() {
+    let db = TestDatabase::create().await;
+    let worker = a_worker(&db.pool).await;
+    for _ in 0..10 {
+        let jobs: Vec<NewJob> = (0..100).map(|_| a_job()).collect();
+        enqueue_all(&db.pool, &jobs).await;
+        let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+        let (claims, cancelled) = tokio::join!(
+            lookalike_shared::db::queue::claim_jobs(&db.pool, &ids, worker, LEASE),
+            cancel_jobs(&db.pool, &ids),
+        );
+        let started = claims.unwrap().iter().filter(|claim| matches!(claim, Claim::Started(_))).count();
+        let states: Vec<JobState> = cancelled.unwrap().into_iter().map(|(_, state)| state).collect();
+        assert_eq!(states.len(), ids.len());
+        assert_eq!(states.iter().filter(|state| **state == JobState::Cancelling).count(), started);
+    }
+}

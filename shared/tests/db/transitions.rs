@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use chrono::Utc;
 use lookalike_shared::db::jobs::get_job;
+use lookalike_shared::db::pausing::{pause_jobs, resume_jobs};
 use lookalike_shared::db::queue::{
     Ending, cancel_jobs, mark_progress, mark_released, mark_retrying, promote_due, recover_lost,
     renew_leases, retry_jobs,
@@ -33,9 +34,11 @@ enum Statement {
     Retry,
     Promote,
     Recover,
+    Pause,
+    Resume,
 }
 
-const STATEMENTS: [Statement; 12] = [
+const STATEMENTS: [Statement; 14] = [
     Statement::Claim,
     Statement::Progress,
     Statement::Renew,
@@ -48,6 +51,8 @@ const STATEMENTS: [Statement; 12] = [
     Statement::Retry,
     Statement::Promote,
     Statement::Recover,
+    Statement::Pause,
+    Statement::Resume,
 ];
 
 /// What else matters of a job's row beside its state.
@@ -104,6 +109,11 @@ async fn apply(pool: &PgPool, from: JobState, situation: Situation, statement: S
         Statement::Retry => _ = retry_jobs(pool, &[job]).await.unwrap(),
         Statement::Promote => _ = promote_due(pool).await.unwrap(),
         Statement::Recover => _ = recover_lost(pool).await.unwrap(),
+        Statement::Pause => _ = pause_jobs(pool, &[job]).await.unwrap(),
+        Statement::Resume => {
+            pause_jobs(pool, &[job]).await.unwrap();
+            resume_jobs(pool, &[job]).await.unwrap();
+        }
     }
     let state = get_job(pool, job).await.unwrap().state;
     // Out of the way of the statements that look at every job.

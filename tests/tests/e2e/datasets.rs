@@ -106,7 +106,7 @@ async fn odd_files_of_a_class_are_told_by_name_and_the_training_goes_on() {
     let dataset = &version["card"]["dataset"];
     assert_eq!(dataset["images_per_class"], json!({"cat": 12, "dog": 8}));
     assert_eq!((&dataset["unreadable"], &dataset["files"]), (&json!(4), &json!(20)));
-    assert_eq!(version["image_size"], json!(96), "twice 16 pixels is less than networks need");
+    assert_eq!(version["image_size"], json!(96), "what suits 16 pixels is less than networks need");
     expect_file_list(&client, dataset).await;
 
     let told = report(&client, &json!({"prefix": "train/", "min_images_per_class": 9})).await;

@@ -8,30 +8,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{CLASSES, entries, indexing, learning_curve, stack_on, training, wait_for_epochs};
-
-/// On the CPU, in single precision, a training that was interrupted ends with the very numbers of one that was
-/// not.
-#[tokio::test]
-async fn a_training_goes_on_where_its_killed_worker_was() {
-    const EPOCHS: u32 = 6;
-    let samples = Samples::draw(12, 0, 0).await.unwrap();
-    let mut stack = stack_on(&samples).await;
-    let client = stack.client.clone();
-    let undisturbed = client.run("train", &training("calm", EPOCHS)).await.unwrap();
-    let disturbed = client.submit("train", &training("stormy", EPOCHS)).await.unwrap();
-    wait_for_epochs(&client, &disturbed, 2).await;
-    let (killed, at) = (stack.kill_worker().unwrap(), Instant::now());
-    let retaken =
-        client.wait_until(disturbed.id(), "its second attempt", |job| job.attempt() == 2).await.unwrap();
-    println!("the killed worker's job ran again after {:?}", at.elapsed());
-    assert!(at.elapsed() < Duration::from_secs(30), "{retaken:?}");
-    let ended = client.wait_until(disturbed.id(), "success", |job| job.state() == "succeeded").await.unwrap();
-    assert_ne!(stack.worker_pid().unwrap(), killed);
-    assert_eq!(learning_curve(&client, &ended).await, learning_curve(&client, &undisturbed).await);
-    assert_eq!(ended.result()["validation_accuracy"], undisturbed.result()["validation_accuracy"]);
-    assert!(stack.terminate().await.unwrap().success());
-}
+use super::{CLASSES, entries, indexing, stack_on, training};
 
 #[tokio::test]
 async fn an_index_is_whole_after_its_worker_was_killed_twice() {
@@ -115,26 +92,6 @@ async fn expect_more_successes(client: &Client, more: usize) {
         client.wait_until(job.id(), "success", |job| job.state() == "succeeded").await.unwrap();
         successes += 1;
     }
-}
-
-#[tokio::test]
-async fn a_training_is_handed_over_when_everything_is_stopped_and_started_again() {
-    let samples = Samples::draw(12, 0, 0).await.unwrap();
-    let mut stack = stack_on(&samples).await;
-    let job = stack.client.submit("train", &training("scenes", 8)).await.unwrap();
-    wait_for_epochs(&stack.client, &job, 2).await;
-    let begun = Instant::now();
-    let status = stack.terminate().await.unwrap();
-    println!("stopped in {:?}", begun.elapsed());
-    assert_eq!(status.code(), Some(0));
-    stack.restart().await.unwrap();
-    let client = stack.client.clone();
-    let before = learning_curve(&client, &job).await.len();
-    let ended = client.wait_until(job.id(), "success", |job| job.state() == "succeeded").await.unwrap();
-    assert_eq!(ended.attempt(), 1, "the stop used up no attempt");
-    assert!(before >= 2);
-    assert_eq!(learning_curve(&client, &ended).await.len(), 8);
-    assert!(stack.terminate().await.unwrap().success());
 }
 
 #[tokio::test]

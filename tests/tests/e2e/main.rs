@@ -7,6 +7,7 @@
 
 mod datasets;
 mod faults;
+mod interruptions;
 mod story;
 mod streams;
 
@@ -35,15 +36,25 @@ fn indexing(index: &str, model: &str) -> Value {
     json!({"index": index, "model": model, "source": "photos", "prefix": "gallery/", "mode": "add"})
 }
 
+/// What of an epoch depends on the machine and on how busy it is.
+const TIMES: [&str; 8] = [
+    "seconds",
+    "preparing_seconds",
+    "elapsed_seconds",
+    "eta_seconds",
+    "images_per_second",
+    "loader_wait_share",
+    "utilisation_percent",
+    "memory_used_bytes",
+];
+
 /// What a training measured: everything of its epochs but how long they took.
 async fn learning_curve(client: &Client, job: &Job) -> Vec<Value> {
     let page = client.get(&format!("/v1/jobs/{}/metrics?limit=1000", job.id())).await.unwrap();
     let mut rows = page["items"].as_array().unwrap().clone();
     for row in &mut rows {
         let fields = row.as_object_mut().unwrap();
-        fields.retain(|name, _| {
-            !["seconds", "images_per_second", "device_utilisation_percent"].contains(&name.as_str())
-        });
+        fields.retain(|name, _| !TIMES.contains(&name.as_str()));
     }
     rows
 }

@@ -6,7 +6,7 @@
 //!
 //! - [`stage`]: pictures, a model and jobs to work on.
 //! - [`device`]: decoding and forward passes; [`queue`]: enqueueing, dispatch, draining; [`pipeline`]: indexing,
-//!   searching.
+//!   searching; [`training`]: steps, and the pipeline around them.
 //! - [`report`]: the table and its JSON.
 
 mod device;
@@ -14,8 +14,9 @@ mod pipeline;
 mod queue;
 mod report;
 mod stage;
+mod training;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::runtime::Settings;
 use report::Report;
@@ -33,6 +34,12 @@ pub struct Options {
     /// How many jobs that do nothing are enqueued and drained
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..))]
     pub jobs: u32,
+    /// A program that times a training step as it comes out of the box (worker/examples/plain_step.rs)
+    #[arg(long, value_name = "PROGRAM")]
+    pub plain_step: Option<PathBuf>,
+    /// Measure training only
+    #[arg(long)]
+    pub training: bool,
 }
 
 /// Measures everything and prints the table.
@@ -42,6 +49,10 @@ pub struct Options {
 pub async fn run(settings: Settings, options: Options) -> anyhow::Result<()> {
     let mut report = Report::default();
     let stage = Stage::prepare(settings, options.pictures).await?;
+    training::measure(&stage, options.plain_step.as_deref(), &mut report).await?;
+    if options.training {
+        return finish(&stage, &report, options.output.as_deref());
+    }
     let device = device::measure(&stage, &mut report).await?;
     let database = queue::enqueueing(&stage, options.jobs, &mut report).await?;
     let waiting = queue::fill(&stage, options.jobs).await?;
@@ -54,9 +65,10 @@ pub async fn run(settings: Settings, options: Options) -> anyhow::Result<()> {
     queue::dispatch(&stage, generation, "training", &database, &mut report).await?;
     stage.cancel(training).await?;
     worker.stop().await?;
+    finish(&stage, &report, options.output.as_deref())
+}
+
+fn finish(stage: &Stage, report: &Report, output: Option<&Path>) -> anyhow::Result<()> {
     report.print(&stage.device_name())?;
-    if let Some(path) = options.output {
-        report.write(&path)?;
-    }
-    Ok(())
+    output.map_or(Ok(()), |path| report.write(path))
 }

@@ -42,6 +42,11 @@ impl Report {
         self.rows.push(Row { name, value, unit, limit, ratio, against });
     }
 
+    /// Adds the rows of another one.
+    pub fn extend(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+    }
+
     /// Prints the table to standard output.
     ///
     /// # Errors

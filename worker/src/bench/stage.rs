@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use jpeg_encoder::{ColorType, Encoder};
-use lookalike_shared::db::jobs::{Job, get_job, list_states};
+use lookalike_shared::db::jobs::{Job, Standing, get_job, list_standings};
 use lookalike_shared::db::models::{NewModel, insert_model};
 use lookalike_shared::db::queue::{NewJob, cancel_jobs, enqueue};
 use lookalike_shared::db::{self, EVENTS_CHANNEL, PgListener, PgPool, indexes};
@@ -35,7 +35,7 @@ use crate::runtime::{Settings, Worker};
 /// The source of the drawn pictures.
 pub const SOURCE: &str = "bench-pictures";
 /// The network that is measured, and the size it reads.
-const BACKBONE: &str = "mobilenet_v2";
+pub const BACKBONE: &str = "mobilenet_v2";
 /// Side of the pictures that it reads.
 pub const IMAGE_SIZE: u32 = 224;
 /// Classes of the model, and folders of the pictures.
@@ -146,14 +146,14 @@ impl Stage {
     /// One did not succeed.
     pub async fn wait(&self, listener: &mut PgListener, jobs: &[JobId]) -> anyhow::Result<()> {
         loop {
-            let states = list_states(&self.db, jobs).await?;
-            for (job, state) in &states {
+            let standings = list_standings(&self.db, jobs).await?;
+            for (job, Standing { state, .. }) in &standings {
                 if matches!(state, JobState::Failed | JobState::Cancelled) {
                     let job = get_job(&self.db, *job).await?;
                     bail!("job {} of kind {} ended {state:?}: {:?}", job.id, job.kind.as_str(), job.error);
                 }
             }
-            if states.iter().all(|(_, state)| state.is_final()) {
+            if standings.iter().all(|(_, standing)| standing.state.is_final()) {
                 return Ok(());
             }
             next_change(listener).await;
@@ -244,6 +244,7 @@ async fn store_model(db: &PgPool, settings: &Settings, tag: &str) -> anyhow::Res
     let spec = ModelSpec {
         id,
         backbone: BACKBONE.to_owned(),
+        embedding_dim: network.embedding_dim,
         classes: classes.len(),
         image_size: IMAGE_SIZE as usize,
         normalisation: Normalisation::default(),

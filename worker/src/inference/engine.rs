@@ -12,6 +12,8 @@ pub struct ModelSpec {
     pub id: Uuid,
     /// Name of the architecture.
     pub backbone: String,
+    /// Values in an embedding; with the name it tells which variant of the architecture this is.
+    pub embedding_dim: usize,
     /// Number of classes.
     pub classes: usize,
     /// Side of the pictures it reads.
@@ -120,7 +122,7 @@ pub enum EngineError {
     Network(#[from] NetworkError),
     /// No such architecture.
     #[error(transparent)]
-    Backbone(#[from] lookalike_shared::domain::UnknownValue),
+    Backbone(#[from] lookalike_shared::domain::backbone::VariantError),
     /// The weights are of another model than the specification says.
     #[error("the weights tell {weights} classes apart, the model has {model}")]
     OtherClasses {

@@ -19,6 +19,7 @@ fn spec(backbone: &str, weights: Vec<u8>) -> Arc<ModelSpec> {
     Arc::new(ModelSpec {
         id: Uuid::now_v7(),
         backbone: backbone.to_owned(),
+        embedding_dim: backbone::by_name(backbone).map_or(0, |backbone| backbone.embedding_dim),
         classes: CLASSES,
         image_size: SIDE,
         normalisation: Normalisation::default(),

@@ -21,7 +21,8 @@ impl TorchEngine {
     /// When the architecture is unknown, the weights are not its weights or have another number of classes, or the
     /// device lacks memory.
     pub fn load(spec: &ModelSpec, device: Device) -> Result<Self, EngineError> {
-        let network = Network::from_weights(backbone::by_name(&spec.backbone)?, &spec.weights, device)?;
+        let backbone = backbone::variant(&spec.backbone, spec.embedding_dim)?;
+        let network = Network::from_weights(backbone, &spec.weights, device)?;
         if network.classes() != spec.classes {
             return Err(EngineError::OtherClasses { weights: network.classes(), model: spec.classes });
         }

@@ -138,6 +138,7 @@ async fn judge(
     let wanted = |rank_by, probes| Wanted {
         vector: &vector,
         probes,
+        temperature: model.temperature(),
         rank_by,
         k,
         classes: None,

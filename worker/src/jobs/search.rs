@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use chrono::Utc;
 use lookalike_shared::db::{self, indexes::Index};
-use lookalike_shared::domain::search::similarity;
+use lookalike_shared::domain::search::{calibrated, similarity};
 use lookalike_shared::jobs::{Query, Search};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -43,6 +43,7 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
     let wanted = Wanted {
         vector: &vector,
         probes: search.probes,
+        temperature: model.temperature(),
         rank_by: search.rank_by,
         k: search.k,
         classes: classes.as_deref(),
@@ -168,12 +169,13 @@ fn excluded(search: &Search) -> Option<Uuid> {
 }
 
 fn answer(index: &Index, model: &StoredModel, vector: &Vector, found: &Found, timings: &Timings) -> Value {
-    let mut classes: Vec<usize> = (0..vector.probabilities.len()).collect();
-    classes.sort_by(|a, b| vector.probabilities[*b].total_cmp(&vector.probabilities[*a]));
+    let probabilities = calibrated(&vector.probabilities, model.temperature());
+    let mut classes: Vec<usize> = (0..probabilities.len()).collect();
+    classes.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
     let classes: Vec<_> = classes
         .into_iter()
         .take(CLASSES_TOLD)
-        .map(|class| json!({ "class": model.class_name(class), "probability": vector.probabilities[class] }))
+        .map(|class| json!({ "class": model.class_name(class), "probability": probabilities[class] }))
         .collect();
     let hits: Vec<_> = found
         .hits

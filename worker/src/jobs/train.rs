@@ -4,26 +4,27 @@
 //! tells: progress, a row per epoch, now and again a checkpoint. A later attempt goes on from the last checkpoint. The
 //! model's row and the job's end are one transaction.
 
+mod card;
 mod data;
 mod files;
 mod observer;
 mod recipe;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lookalike_shared::db::models::{NewModel, insert_model, lock_name};
 use lookalike_shared::db::{self, metrics};
 use lookalike_shared::domain::job::Progress;
-use lookalike_shared::domain::progress::Meter;
 use lookalike_shared::jobs::Train;
 use lookalike_shared::storage::{StorageError, model_folder};
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use self::card::card;
 use self::data::TrainingData;
 use self::files::FileList;
 use self::observer::{Message, Reporter};
@@ -31,6 +32,7 @@ use self::recipe::Recipe;
 use crate::models::StoredModel;
 use crate::network::Network;
 use crate::runtime::context::{JobContext, JobError, JobOutcome, LogLevel, PROGRESS_INTERVAL};
+use crate::runtime::stop::StopReason;
 use crate::training::{Metrics, Outcome, TrainError};
 
 /// The largest checkpoint that is read back.
@@ -58,7 +60,8 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
         context.log(LogLevel::Info, "going on from the last checkpoint").await;
     }
     let data = Arc::new(data);
-    let trained = train(&context, &recipe, data.clone(), pretrained, resume).await?;
+    let checkpoint_every = Duration::from_secs_f64(payload.checkpoint_minutes * 60.0);
+    let trained = train(&context, &recipe, data.clone(), pretrained, resume, checkpoint_every).await?;
     store(&context, &payload, &recipe, &data, trained).await
 }
 
@@ -86,11 +89,12 @@ async fn train(
     data: Arc<TrainingData>,
     pretrained: Option<Arc<StoredModel>>,
     resume: Option<Bytes>,
+    checkpoint_every: Duration,
 ) -> Result<Trained, JobError> {
     let (sender, mut messages) = mpsc::channel(4);
-    let mut reporter = Reporter::new(context.stop.clone(), sender);
     let (recipe_of_loop, device) = (recipe.clone(), context.services.device);
-    let total = data.dataset.train().labels.len() as u64 * u64::from(recipe.config.epochs);
+    let epochs = recipe.config.epochs;
+    let mut reporter = Reporter::new(context.stop.clone(), sender, device, epochs, checkpoint_every);
     let thread = tokio::task::spawn_blocking(move || {
         let classes = data.classes.len();
         let seed = recipe_of_loop.config.seed;
@@ -106,50 +110,47 @@ async fn train(
             Outcome::Finished(metrics) => Some(Trained { weights: network.save()?, metrics: *metrics }),
         })
     });
-    let mut meter = Meter::new("training", "pictures", Some(total));
     let mut told = Instant::now() - PROGRESS_INTERVAL;
     while let Some(message) = messages.recv().await {
-        match message {
-            Message::Progress { phase, done } => {
-                let progress =
-                    meter.update(context.started.elapsed().as_secs_f64(), done.min(total), 0).clone();
-                if told.elapsed() >= PROGRESS_INTERVAL {
-                    told = Instant::now();
-                    tell(context, Progress { phase: phase.to_owned(), ..progress }).await?;
-                }
+        if let Message::Progress(_) = &message {
+            if told.elapsed() < PROGRESS_INTERVAL {
+                continue;
             }
-            Message::Epoch { row, checkpoint } => {
-                store_epoch(context, row.epoch, json!(row), checkpoint).await?
-            }
+            told = Instant::now();
         }
+        heed(context, message).await?;
     }
     let ended = thread.await.map_err(|error| JobError::retry("panic", error.to_string()))?;
     ended.map_err(training_failed)?.ok_or(JobError::Stopped)
 }
 
-/// Tells progress; an attempt that is to stop is stopped by its token, and the loop ends by itself.
-async fn tell(context: &JobContext, progress: Progress) -> Result<(), JobError> {
-    match context.progress(&progress).await {
-        Ok(()) | Err(JobError::Stopped) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-async fn store_epoch(
-    context: &JobContext,
-    epoch: u32,
-    row: Value,
-    checkpoint: Option<Vec<u8>>,
-) -> Result<(), JobError> {
+/// Stores what the loop tells. An attempt that is to stop is stopped by its token, and the loop ends by itself.
+async fn heed(context: &JobContext, message: Message) -> Result<(), JobError> {
     let (job, fence) = (context.attempt.job_id, context.attempt.fence);
-    let number = i32::try_from(epoch).unwrap_or(i32::MAX);
-    // Epochs after the last checkpoint are done again by a later attempt, and their rows written again: on CPUs
-    // with the same figures.
-    let lost = context.stop.reason() == Some(crate::runtime::stop::StopReason::Lost);
-    if let Some(checkpoint) = checkpoint.filter(|_| !lost) {
-        context.storage().artifacts().put(&checkpoint_key(context), checkpoint.into()).await?;
+    match message {
+        Message::Progress(progress) => match context.progress(&progress).await {
+            Ok(()) | Err(JobError::Stopped) => {}
+            Err(error) => return Err(error),
+        },
+        Message::Steps(rows) => _ = metrics::insert_steps(context.db(), job, fence, &rows).await?,
+        Message::Resumed { epochs, steps } => {
+            let (epoch, step) = (i32::try_from(epochs), i64::try_from(steps));
+            let (epoch, step) = (epoch.unwrap_or(i32::MAX), step.unwrap_or(i64::MAX));
+            metrics::delete_after(context.db(), job, fence, epoch, step).await?;
+        }
+        Message::Epoch { epoch, row } => {
+            let number = i32::try_from(epoch).unwrap_or(i32::MAX);
+            // Epochs after the last checkpoint are done again by a later attempt, and their rows written again: on
+            // CPUs with the same figures.
+            metrics::insert_epoch(context.db(), job, fence, number, &row).await?;
+        }
+        Message::Checkpoint(bytes) => {
+            if context.stop.reason() != Some(StopReason::Lost) {
+                context.storage().artifacts().put(&checkpoint_key(context), bytes.into()).await?;
+            }
+        }
+        Message::Note(text) => context.log(LogLevel::Info, text).await,
     }
-    metrics::insert_epoch(context.db(), job, fence, number, &row).await?;
     Ok(())
 }
 
@@ -235,40 +236,4 @@ async fn store_row(
     context.succeed_in(&mut tx, &result).await?;
     db::commit(tx).await?;
     Ok(JobOutcome::Stored)
-}
-
-/// The model's card: who asked for it, what it was trained on, how, and how well it does.
-fn card(
-    context: &JobContext,
-    payload: &Train,
-    recipe: &Recipe,
-    data: &TrainingData,
-    files: &FileList<'_>,
-    metrics: &Metrics,
-) -> Value {
-    json!({
-        "trained_at": chrono::Utc::now(),
-        "job_id": context.attempt.job_id,
-        "dataset": {
-            "source": payload.dataset.source,
-            "prefix": payload.dataset.prefix,
-            "train": data.dataset.train().labels.len(),
-            "validation": data.dataset.validation().labels.len(),
-            "unreadable": data.unreadable,
-            "images_per_class": data.per_class,
-            "files": files.len(),
-            "fingerprint": files.fingerprint(),
-            "duplicates": data.duplicate_counts(),
-        },
-        "pretrained": recipe.pretrained,
-        "recipe": recipe.config,
-        "image_size": data.dataset.image_size(),
-        "iterations": metrics.steps,
-        "validation_accuracy": metrics.validation_accuracy,
-        "train_accuracy": metrics.train_accuracy,
-        "metrics": metrics,
-        "device": context.services.device_name,
-        "version": env!("CARGO_PKG_VERSION"),
-        "seconds": context.started.elapsed().as_secs_f64(),
-    })
 }

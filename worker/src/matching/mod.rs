@@ -6,7 +6,7 @@
 use lookalike_shared::db::gallery::{Hit, MatchQuery, match_entries};
 use lookalike_shared::db::indexes::{Partition, list_partitions};
 use lookalike_shared::db::{DbError, PgPool};
-use lookalike_shared::domain::search::{Probes, RankBy, route};
+use lookalike_shared::domain::search::{Probes, RankBy, calibrated, route};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -22,6 +22,8 @@ pub struct Wanted<'a> {
     pub vector: &'a Vector,
     /// Which partitions to look into.
     pub probes: Probes,
+    /// What makes the model's probabilities believable, for the choice of partitions.
+    pub temperature: f64,
     /// What distances are measured between.
     pub rank_by: RankBy,
     /// How many hits.
@@ -93,7 +95,7 @@ pub async fn find(db: &PgPool, generation: i32, wanted: &Wanted<'_>) -> Result<F
 fn probed<'a>(partitions: &'a [Partition], wanted: &Wanted<'_>) -> Vec<&'a Partition> {
     let classes = match wanted.classes {
         Some(classes) => classes.to_vec(),
-        None => route(&wanted.vector.probabilities, wanted.probes),
+        None => route(&calibrated(&wanted.vector.probabilities, wanted.temperature), wanted.probes),
     };
     let class_of = |partition: &Partition| usize::try_from(partition.class_id).unwrap_or(usize::MAX);
     partitions.iter().filter(|partition| classes.contains(&class_of(partition))).collect()

@@ -60,9 +60,10 @@ pub(super) struct Plan {
     readers: Vec<usize>,
     /// By layer: which of its inputs it may overwrite.
     overwrites: Vec<Option<usize>>,
-    /// The layer whose output the head reads, dropout left aside.
+    /// The layer whose output the head reads, dropout and projection left aside.
     frontier: usize,
-    /// The layers that depend on the frontier through the head, in order: dropout, the head, what follows it.
+    /// The layers that depend on the frontier through the head, in order: the projection, dropout, the head, what
+    /// follows them.
     head: Vec<usize>,
 }
 
@@ -78,11 +79,13 @@ impl Plan {
     }
 }
 
-/// The layer before the head and its dropout, and the layers from there to the logits.
+/// The layer before the head, its dropout and its projection, and the layers from there to the logits.
 fn head_part(backbone: &Backbone) -> (usize, Vec<usize>) {
     let mut entry = backbone.head.index();
     let mut frontier = backbone.layers[entry].inputs[0].index();
-    while matches!(backbone.layers[frontier].op, Op::Dropout { .. }) {
+    while matches!(backbone.layers[frontier].op, Op::Dropout { .. })
+        || backbone.projection.is_some_and(|projection| projection.index() == frontier)
+    {
         entry = frontier;
         frontier = backbone.layers[entry].inputs[0].index();
     }
@@ -230,7 +233,10 @@ impl<'a> Pass<'a> {
             Op::Relu => x.f_relu(),
             Op::Relu6 if overwritten.is_some() => x.f_relu6_(),
             Op::Relu6 => x.f_relu6(),
+            Op::Silu => x.f_silu(),
+            Op::Sigmoid => x.f_sigmoid(),
             Op::MaxPool2d(pool) => ops::max_pool2d(x, pool),
+            Op::AvgPool2d { kernel, stride } => ops::avg_pool2d(x, *kernel, *stride),
             Op::AdaptiveAvgPool2d { size } => ops::adaptive_avg_pool2d(x, *size),
             Op::Flatten => x.f_flatten(1, -1),
             Op::Linear(_) => ops::linear(x, own),
@@ -243,6 +249,7 @@ impl<'a> Pass<'a> {
                 inputs[0].f_add_(&other)
             }
             Op::Add => inputs[0].f_add(&inputs[1]),
+            Op::Scale => inputs[0].f_mul(&inputs[1]),
             Op::Concat => Tensor::f_cat(&inputs, 1),
         }
     }

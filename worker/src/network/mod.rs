@@ -28,7 +28,7 @@ pub use forward::{Mode, Output, Precision};
 pub use ops::unit_length;
 pub use pixels::{Normalisation, Pictures, PicturesError};
 pub use tensors::{NamedTensor, Tensors};
-pub use weights::{Loaded, header, read_tensors, write_tensors};
+pub use weights::{header, read_tensors, write_tensors};
 
 /// Reasons why a network cannot be made, loaded, saved or run.
 #[derive(Debug, thiserror::Error)]
@@ -62,10 +62,12 @@ pub enum Freeze {
     /// Nothing: every weight learns, batch norms measure their statistics anew.
     #[default]
     None,
-    /// Everything except the head.
+    /// Everything except the head and, where there is one, the projection before it.
     Backbone,
     /// The statistics of batch norms; their scale and shift and all else learn.
     Norm,
+    /// Every layer whose number is below this one.
+    Before(usize),
 }
 
 /// One model on one device.
@@ -155,14 +157,24 @@ impl Network {
         for named in self.tensors.iter() {
             let learns = match freeze {
                 Freeze::None | Freeze::Norm => named.parameter.kind.is_learnt(),
-                Freeze::Backbone => named.parameter.layer == self.backbone.head,
+                Freeze::Backbone => {
+                    let layer = named.parameter.layer;
+                    layer == self.backbone.head || Some(layer) == self.backbone.projection
+                }
+                Freeze::Before(layer) => {
+                    named.parameter.kind.is_learnt() && named.parameter.layer.index() >= layer
+                }
             };
             let _same = named.tensor.f_set_requires_grad(learns)?;
         }
         for (index, layer) in self.backbone.layers.iter().enumerate() {
             let is_norm = matches!(layer.op, Op::BatchNorm2d(_));
-            self.measures[index] =
-                is_norm && freeze == Freeze::None && !settle::is_folded(self.tensors.of_layer(index))?;
+            let learns = match freeze {
+                Freeze::None => true,
+                Freeze::Backbone | Freeze::Norm => false,
+                Freeze::Before(first) => index >= first,
+            };
+            self.measures[index] = is_norm && learns && !settle::is_folded(self.tensors.of_layer(index))?;
         }
         Ok(())
     }

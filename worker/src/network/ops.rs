@@ -58,6 +58,11 @@ pub(super) fn max_pool2d(x: &Tensor, pool: &MaxPool2d) -> Result<Tensor, TchErro
     x.f_max_pool2d(square(pool.kernel), square(pool.stride), square(pool.padding), [1, 1], pool.ceil)
 }
 
+pub(super) fn avg_pool2d(x: &Tensor, kernel: usize, stride: usize) -> Result<Tensor, TchError> {
+    let square = |side: usize| [side as i64, side as i64];
+    x.f_avg_pool2d(square(kernel), square(stride), [0, 0], false, true, None)
+}
+
 pub(super) fn adaptive_avg_pool2d(x: &Tensor, size: usize) -> Result<Tensor, TchError> {
     let size = size as i64;
     let (_, _, h, w) = x.size4()?;

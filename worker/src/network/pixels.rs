@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use lookalike_shared::domain::backbone::{IMAGENET_MEAN, IMAGENET_STD};
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::layout;
@@ -121,7 +122,7 @@ pub struct Normalisation {
 impl Default for Normalisation {
     /// The constants of torchvision's ImageNet weights.
     fn default() -> Self {
-        Self { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
+        Self { mean: IMAGENET_MEAN, std: IMAGENET_STD }
     }
 }
 

@@ -44,11 +44,15 @@ fn values(backbone: &Backbone, parameter: &Parameter, rng: &mut ChaCha8Rng) -> V
         | Op::LocalResponseNorm(_)
         | Op::Relu
         | Op::Relu6
+        | Op::Silu
+        | Op::Sigmoid
         | Op::MaxPool2d(_)
+        | Op::AvgPool2d { .. }
         | Op::AdaptiveAvgPool2d { .. }
         | Op::Flatten
         | Op::Dropout { .. }
         | Op::Add
+        | Op::Scale
         | Op::Concat => None,
     };
     match (parameter.kind, init) {

@@ -1,4 +1,4 @@
-use lookalike_shared::domain::backbone::{self, LocalResponseNorm, ParameterKind};
+use lookalike_shared::domain::backbone::{self, LoadReport, LocalResponseNorm, ParameterKind};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tch::nn::{FuncT, ModuleT, VarStore};
@@ -8,6 +8,9 @@ use tch::{Device, Kind, Tensor, nn};
 use super::*;
 
 mod devices;
+mod onnx;
+mod projection;
+mod published;
 
 const CPU: Device = Device::Cpu;
 const CLASSES: usize = 7;
@@ -24,7 +27,11 @@ fn uniform(shape: &[i64], low: f32, high: f32, seed: u64) -> Tensor {
 
 /// A new network whose batch norms look as if they had been trained.
 fn network(name: &str) -> Network {
-    let network = Network::new(backbone::by_name(name).unwrap(), CLASSES, 3, CPU).unwrap();
+    of(backbone::by_name(name).unwrap())
+}
+
+fn of(backbone: &'static Backbone) -> Network {
+    let network = Network::new(backbone, CLASSES, 3, CPU).unwrap();
     for (index, named) in network.tensors().iter().enumerate() {
         let shape = named.tensor.size();
         let value = match named.parameter.kind {
@@ -207,7 +214,7 @@ fn sixteen_bits_give_nearly_the_same_logits_and_gradients_of_full_width() {
 
 #[test]
 fn the_embedding_is_the_head_s_input() {
-    for name in ["alexnet", "alexnet_owt", "mobilenet_v2", "resnet18"] {
+    for name in backbone::names().into_iter().filter(|name| !name.starts_with("squeezenet")) {
         let network = network(name);
         let output = network.forward(&uniform(&[3, 3, 67, 67], -2.0, 2.0, 14), Mode::Eval).unwrap();
         let head: Vec<&NamedTensor> = network
@@ -260,7 +267,7 @@ fn dropout_zeroes_its_share_and_keeps_the_mean() {
 
 #[test]
 fn a_folded_network_answers_the_same() {
-    for name in ["mobilenet_v2", "resnet18"] {
+    for name in ["mobilenet_v2", "resnet18", "efficientnet_b0", "densenet121"] {
         let network = network(name);
         let folded = network.folded().unwrap();
         assert!(folded.tensors().iter().len() < network.tensors().iter().len());
@@ -303,7 +310,10 @@ fn half_precision_loads_and_a_head_of_other_classes_is_left() {
 
     let mut other = Network::new(backbone::by_name("squeezenet1_1").unwrap(), CLASSES + 1, 9, CPU).unwrap();
     let before = other.tensors().iter().last().unwrap().tensor.copy();
-    assert_eq!(other.load(&bytes).unwrap(), Loaded { classes: CLASSES, head: false });
+    assert_eq!(
+        other.load(&bytes).unwrap(),
+        LoadReport { classes: Some(CLASSES), projection: false, head: false }
+    );
     assert_eq!(other.tensors().iter().last().unwrap().tensor, before);
     let (first, theirs) = (other.tensors().iter().next().unwrap(), source.tensors().iter().next().unwrap());
     assert!(difference(&first.tensor, &theirs.tensor) < 1e-3);

@@ -3,41 +3,35 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use lookalike_shared::domain::backbone::{Backbone, ImportReport, Mismatch, TensorInfo};
+use lookalike_shared::domain::backbone::{Backbone, ImportReport, LayerId, LoadReport, Mismatch, TensorInfo};
 use safetensors::{Dtype, SafeTensors, View};
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::tensors::{NamedTensor, Tensors};
 use super::{Network, NetworkError, layout};
 
-/// What [`Network::load`] took from a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Loaded {
-    /// Classes that the file's head tells apart.
-    pub classes: usize,
-    /// Whether the head was taken too, which is so when the number of classes is the same.
-    pub head: bool,
-}
-
 impl Network {
-    /// Takes the weights of a safetensors file; the head stays as it is when the file's has another number of classes.
+    /// Takes the weights of a safetensors file. Head and projection stay as they are when the file has none, or has
+    /// them for another number of classes or another length of embeddings.
     ///
     /// # Errors
     /// When the file is damaged or holds anything but the backbone's tensors; nothing is changed then.
-    pub fn load(&mut self, weights: &[u8]) -> Result<Loaded, NetworkError> {
+    pub fn load(&mut self, weights: &[u8]) -> Result<LoadReport, NetworkError> {
         let file = SafeTensors::deserialize(weights)?;
-        let report = check(&self.backbone, &file)?;
-        let head = report.classes == self.classes;
+        let report = self.backbone.check_load(&infos(&file), self.classes);
+        let report = report.map_err(|mismatches| misfit(&self.backbone, mismatches))?;
+        let taken = |layer: LayerId| {
+            (report.head || layer != self.backbone.head)
+                && (report.projection || Some(layer) != self.backbone.projection)
+        };
         tch::no_grad(|| {
-            for named in self.tensors.iter() {
-                if head || named.parameter.layer != self.backbone.head {
-                    named.tensor.shallow_clone().f_copy_(&tensor(&file, &named.parameter.name)?)?;
-                }
+            for named in self.tensors.iter().filter(|named| taken(named.parameter.layer)) {
+                named.tensor.shallow_clone().f_copy_(&tensor(&file, &named.parameter.name)?)?;
             }
             Ok::<(), NetworkError>(())
         })?;
         self.freeze(self.frozen)?;
-        Ok(Loaded { classes: report.classes, head })
+        Ok(report)
     }
 
     /// Every tensor as a safetensors file of `f32`, with the names that [`Network::load`] reads.
@@ -122,7 +116,11 @@ pub fn write_tensors<'a>(
 
 fn check(backbone: &Backbone, file: &SafeTensors<'_>) -> Result<ImportReport, NetworkError> {
     let report = backbone.check_import(&infos(file));
-    report.map_err(|mismatches| NetworkError::Mismatch { backbone: backbone.name, mismatches })
+    report.map_err(|mismatches| misfit(backbone, mismatches))
+}
+
+fn misfit(backbone: &Backbone, mismatches: Vec<Mismatch>) -> NetworkError {
+    NetworkError::Mismatch { backbone: backbone.name, mismatches }
 }
 
 fn infos(file: &SafeTensors<'_>) -> Vec<TensorInfo> {

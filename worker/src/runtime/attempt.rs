@@ -135,7 +135,7 @@ impl Attempts {
             Err(JobError::Retry(failure)) => failure.clone(),
             Err(JobError::Stopped) => match context.stop.reason() {
                 Some(StopReason::Cancelled) => return self.finish(context, Ending::Cancelled).await,
-                Some(StopReason::Shutdown) => return self.release(context).await,
+                Some(StopReason::Shutdown | StopReason::Paused) => return self.release(context).await,
                 Some(StopReason::Lost) => return Ok(Delivery::Again),
                 Some(StopReason::Timeout) | None => timeout_failure(context),
             },

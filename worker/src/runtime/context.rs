@@ -193,6 +193,7 @@ impl JobContext {
         match hold {
             Hold::Held => return self.check_stop(),
             Hold::Cancelling => self.stop.trip(StopReason::Cancelled),
+            Hold::Pausing => self.stop.trip(StopReason::Paused),
             Hold::Lost => self.stop.trip(StopReason::Lost),
         }
         Err(JobError::Stopped)

@@ -1,6 +1,6 @@
 //! The heartbeat: a thread of its own, with its own runtime and connection, so that nothing a job does to the
 //! others delays it. It renews the leases of everything that runs, notes how busy the device is, and tells
-//! attempts that were cancelled or have lost their job to stop.
+//! attempts that were cancelled or paused, or have lost their job, to stop.
 
 use std::collections::HashSet;
 use std::thread::JoinHandle;
@@ -98,8 +98,10 @@ impl Heartbeat {
         let standing = renew_leases(db, &held, self.lease).await?;
         let kept: HashSet<_> = standing.iter().map(|(job, _)| *job).collect();
         for (job, hold) in &standing {
-            if *hold == Hold::Cancelling {
-                self.running.trip(*job, StopReason::Cancelled);
+            match hold {
+                Hold::Cancelling => self.running.trip(*job, StopReason::Cancelled),
+                Hold::Pausing => self.running.trip(*job, StopReason::Paused),
+                Hold::Held | Hold::Lost => {}
             }
         }
         for (job, fence) in held.iter().filter(|(job, _)| !kept.contains(job)) {

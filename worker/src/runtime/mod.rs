@@ -3,7 +3,7 @@
 //! - [`delivery`]: apalis' loop per queue.
 //! - [`attempt`]: claim, run, end; many jobs share statements through [`batcher`].
 //! - [`context`]: what a job's code is given.
-//! - [`lease`]: the heartbeat; [`cancel`]: cancels heard at once; [`running`], [`stop`]: who is to stop, and why.
+//! - [`lease`]: the heartbeat; [`cancel`]: cancels and pauses heard at once; [`running`], [`stop`]: who is to stop, and why.
 
 pub mod attempt;
 pub mod batcher;
@@ -148,8 +148,8 @@ impl Worker {
     /// # Errors
     /// The worker's row could not be written.
     pub async fn run_until(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let cancels = cancel::hear_cancels(self.services.db.clone(), self.running.clone(), self.beat.clone());
-        let cancels = tokio::spawn(cancels);
+        let stops = cancel::hear_stops(self.services.db.clone(), self.running.clone(), self.beat.clone());
+        let stops = tokio::spawn(stops);
         let loops: Vec<_> = self
             .queues
             .iter()
@@ -170,7 +170,7 @@ impl Worker {
             tracing::warn!("jobs were still running when the grace period ended");
         }
         self.beat.cancel();
-        _ = cancels.await;
+        _ = stops.await;
         _ = db::workers::mark_worker(&self.services.db, self.services.worker_id, "stopped").await;
         Ok(())
     }

@@ -13,6 +13,8 @@ pub enum StopReason {
     Lost,
     /// The worker stops: leave the job so that another attempt can go on.
     Shutdown,
+    /// Somebody paused the job: leave it as for a shutdown; it goes on once it is resumed.
+    Paused,
     /// The attempt took longer than it may.
     Timeout,
 }

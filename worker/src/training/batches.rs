@@ -1,43 +1,45 @@
-//! Batches of training pictures: order, crops, mirrors, colours.
+//! Batches of training pictures: their order, their views, their pixels.
 
 use std::ops::Range;
 
-use rand::RngExt;
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::colour::PrincipalColours;
-use super::config::Augment;
+use super::augment::{View, Viewer, mixing_share};
 use super::dataset::Labelled;
 use super::random::{self, Purpose};
 use crate::network::Pictures;
 
-/// One batch, ready for the device.
+/// One batch of N pictures, ready for the device.
 #[derive(Debug, PartialEq)]
 pub(super) struct Batch {
-    /// `[N, size, size, 3]`.
+    /// `[N, side, side, 3]`: whole stored pictures where views have a placement, else the part that is shown.
     pub pixels: Vec<u8>,
-    /// What is added to each picture's channels; empty for nothing.
-    pub shifts: Vec<[f32; 3]>,
+    /// Side of these pictures.
+    pub side: usize,
+    /// How each is shown.
+    pub views: Vec<View>,
+    /// Class of each.
+    pub labels: Vec<i64>,
+    /// With whom each is mixed, and the share of the picture itself.
+    pub mixing: Option<Mixing>,
 }
 
-/// How one picture is cut from its stored form.
-#[derive(Debug, Clone, Copy)]
-struct Cut {
-    picture: usize,
-    left: usize,
-    top: usize,
-    mirror: bool,
+/// Pairs of pictures that are shown as one.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Mixing {
+    /// For each picture of the batch the place of its partner.
+    pub partners: Vec<i64>,
+    /// Share of the picture itself, 0 to 1.
+    pub share: f64,
 }
 
 /// The batches of all epochs.
+#[derive(Debug, Clone)]
 pub(super) struct Batches<'a> {
     pub part: &'a Labelled,
-    pub size: usize,
     pub batch_size: usize,
-    pub augment: Augment,
-    pub colours: Option<PrincipalColours>,
+    pub viewer: Viewer,
     pub seed: u64,
 }
 
@@ -58,12 +60,23 @@ impl Batches<'_> {
     pub fn batch(&self, order: &[usize], epoch: u32, step: u32) -> Batch {
         let chosen = self.chosen(order, step);
         let mut rng = random::stream(self.seed, Purpose::Augment, epoch, step);
-        let cuts: Vec<Cut> = chosen.iter().map(|&picture| self.cut(picture, &mut rng)).collect();
-        let shifts = match &self.colours {
-            Some(colours) => chosen.iter().map(|_| colours.shift(&mut rng)).collect(),
-            None => Vec::new(),
-        };
-        Batch { pixels: cut_all(&self.part.pictures, &cuts, self.size), shifts }
+        let pictures = &self.part.pictures;
+        let needs_grey = self.viewer.needs_colouring();
+        let views: Vec<View> = chosen
+            .iter()
+            .map(|&picture| {
+                let grey = if needs_grey { mean_grey(pictures.get(picture)) } else { 0.0 };
+                self.viewer.view(picture, grey, &mut rng)
+            })
+            .collect();
+        let alpha = self.viewer.augment.mixup;
+        let mixing = (alpha > 0.0).then(|| {
+            let mut partners: Vec<i64> = (0..chosen.len() as i64).collect();
+            partners.shuffle(&mut rng);
+            Mixing { partners, share: mixing_share(alpha, &mut rng) }
+        });
+        let side = if self.viewer.needs_placement() { self.viewer.side } else { self.viewer.size };
+        Batch { pixels: cut_all(pictures, &views, side), side, views, labels: self.labels(chosen), mixing }
     }
 
     /// The pictures of one step.
@@ -75,21 +88,16 @@ impl Batches<'_> {
     pub fn labels(&self, chosen: &[usize]) -> Vec<i64> {
         chosen.iter().map(|&picture| i64::from(self.part.labels[picture])).collect()
     }
-
-    fn cut(&self, picture: usize, rng: &mut ChaCha8Rng) -> Cut {
-        let margin = self.part.pictures.side() - self.size;
-        let mut place = || if self.augment.crop { rng.random_range(0..=margin) } else { margin / 2 };
-        let (left, top) = (place(), place());
-        Cut { picture, left, top, mirror: self.augment.mirror && rng.random() }
-    }
 }
 
 /// The centres of the pictures chosen, `[N, size, size, 3]`.
 pub(super) fn centres(pictures: &Pictures, chosen: &[usize], size: usize) -> Vec<u8> {
-    let margin = (pictures.side() - size) / 2;
-    let cut = |&picture| Cut { picture, left: margin, top: margin, mirror: false };
-    let cuts: Vec<Cut> = chosen.iter().map(cut).collect();
-    cut_all(pictures, &cuts, size)
+    let margin = pictures.side() - size;
+    let views: Vec<View> = chosen.iter().map(|&picture| View::centre(picture, margin)).collect();
+    let mut pixels = vec![0; chosen.len() * size * size * 3];
+    let targets = pixels.par_chunks_mut(size * size * 3);
+    targets.zip(&views).for_each(|(target, view)| copy(pictures, view, target, size));
+    pixels
 }
 
 /// The part of `length` things that falls to one of `steps`.
@@ -98,20 +106,36 @@ fn share(length: usize, steps: u32, step: u32) -> Range<usize> {
     bound(step)..bound(step + 1)
 }
 
-fn cut_all(pictures: &Pictures, cuts: &[Cut], size: usize) -> Vec<u8> {
-    let mut pixels = vec![0; cuts.len() * size * size * 3];
-    pixels
-        .par_chunks_mut(size * size * 3)
-        .zip(cuts)
-        .for_each(|(target, cut)| copy(pictures.get(cut.picture), pictures.side(), cut, target, size));
+/// The mean of a picture's bytes in 0..1, from every eighth pixel or so.
+fn mean_grey(pixels: &[u8]) -> f32 {
+    const STRIDE: usize = 23;
+    let (mut sum, mut count) = (0_u64, 0_u64);
+    for byte in pixels.iter().step_by(STRIDE) {
+        sum += u64::from(*byte);
+        count += 1;
+    }
+    sum as f32 / (255 * count.max(1)) as f32
+}
+
+/// Cuts on the calling thread alone: on a CPU the others are busy with the step before.
+fn cut_all(pictures: &Pictures, views: &[View], side: usize) -> Vec<u8> {
+    let mut pixels = vec![0; views.len() * side * side * 3];
+    for (target, view) in pixels.chunks_exact_mut(side * side * 3).zip(views) {
+        if view.placement.is_some() {
+            target.copy_from_slice(pictures.get(view.picture));
+        } else {
+            copy(pictures, view, target, side);
+        }
+    }
     pixels
 }
 
-fn copy(stored: &[u8], side: usize, cut: &Cut, target: &mut [u8], size: usize) {
+fn copy(pictures: &Pictures, view: &View, target: &mut [u8], size: usize) {
+    let (stored, side, [left, top]) = (pictures.get(view.picture), pictures.side(), view.corner);
     for (row, target) in target.chunks_exact_mut(size * 3).enumerate() {
-        let start = ((cut.top + row) * side + cut.left) * 3;
+        let start = ((top + row) * side + left) * 3;
         let source = &stored[start..start + size * 3];
-        if cut.mirror {
+        if view.mirror {
             for (target, source) in target.chunks_exact_mut(3).zip(source.chunks_exact(3).rev()) {
                 target.copy_from_slice(source);
             }
@@ -124,6 +148,7 @@ fn copy(stored: &[u8], side: usize, cut: &Cut, target: &mut [u8], size: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::training::config::Augment;
 
     /// Pictures of 4 x 4 pixels whose bytes tell picture, row, column and channel apart.
     fn labelled(count: usize) -> Labelled {
@@ -134,18 +159,17 @@ mod tests {
     }
 
     fn batches(part: &Labelled, augment: Augment) -> Batches<'_> {
-        Batches { part, size: 2, batch_size: 4, augment, colours: None, seed: 5 }
+        let viewer = Viewer { augment, colours: None, side: 4, size: 2 };
+        Batches { part, batch_size: 4, viewer, seed: 5 }
     }
-
-    const PLAIN: Augment = Augment { crop: false, mirror: false, color_pca: false };
 
     #[test]
     fn an_epoch_shows_every_picture_once_in_batches_of_about_the_same_size() {
         let part = labelled(10);
-        let batches = batches(&part, PLAIN);
+        let batches = batches(&part, Augment::NONE);
         let order = batches.order(3);
         let seen: Vec<Vec<i64>> =
-            (0..batches.steps()).map(|step| batches.labels(batches.chosen(&order, step))).collect();
+            (0..batches.steps()).map(|step| batches.batch(&order, 3, step).labels).collect();
         assert_eq!(seen.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 4]);
         let mut all = seen.concat();
         all.sort_unstable();
@@ -157,7 +181,7 @@ mod tests {
     #[test]
     fn without_augmentation_the_centre_is_cut() {
         let part = labelled(1);
-        let batch = batches(&part, PLAIN).batch(&[0], 0, 0);
+        let batch = batches(&part, Augment::NONE).batch(&[0], 0, 0);
         let pixel = |row: usize, column: usize| part.pictures.get(0)[(row * 4 + column) * 3..][..3].to_vec();
         assert_eq!(batch.pixels, [pixel(1, 1), pixel(1, 2), pixel(2, 1), pixel(2, 2)].concat());
         assert_eq!(centres(&part.pictures, &[0], 2), batch.pixels);
@@ -166,20 +190,31 @@ mod tests {
     #[test]
     fn a_mirrored_cut_swaps_left_and_right() {
         let part = labelled(1);
-        let cut = Cut { picture: 0, left: 2, top: 0, mirror: true };
+        let view = View { corner: [2, 0], mirror: true, ..View::centre(0, 2) };
         let pixel = |row: usize, column: usize| part.pictures.get(0)[(row * 4 + column) * 3..][..3].to_vec();
         let expected = [pixel(0, 3), pixel(0, 2), pixel(1, 3), pixel(1, 2)].concat();
-        assert_eq!(cut_all(&part.pictures, &[cut], 2), expected);
+        assert_eq!(cut_all(&part.pictures, &[view], 2), expected);
     }
 
     #[test]
     fn crops_reach_every_place_and_repeat_with_the_seed() {
         let part = labelled(4);
-        let batches = batches(&part, Augment { crop: true, mirror: true, color_pca: false });
+        let batches = batches(&part, Augment { crop: true, mirror: true, ..Augment::NONE });
         let order = batches.order(0);
         let firsts: std::collections::HashSet<Vec<u8>> =
             (0..200).map(|epoch| batches.batch(&order, epoch, 0).pixels[..12].to_vec()).collect();
         assert_eq!(firsts.len(), 3 * 3 * 2, "nine places, each of them mirrored or not");
         assert_eq!(batches.batch(&order, 7, 0), batches.batch(&order, 7, 0));
+    }
+
+    #[test]
+    fn every_picture_is_mixed_with_one_of_its_batch() {
+        let part = labelled(8);
+        let batches = batches(&part, Augment { mixup: 0.4, ..Augment::NONE });
+        let mixing = batches.batch(&batches.order(1), 1, 0).mixing.unwrap();
+        let mut partners = mixing.partners;
+        partners.sort_unstable();
+        assert_eq!(partners, [0, 1, 2, 3]);
+        assert!((0.0..=1.0).contains(&mixing.share));
     }
 }

@@ -1,7 +1,8 @@
-//! A run between two epochs, as bytes: weights, the best weights so far, the optimiser's state and the history.
+//! A run between two steps, as bytes: weights, their mean, the best weights so far, the optimiser's state and the history.
 //!
-//! The bytes are a safetensors file. What does not learn is not in it. Tensors are called `weights/{name}`, `best/{name}` (only when the latest weights
-//! are not the best ones) and `optimizer/{name}/{place}`; the rest is JSON in the file's metadata.
+//! The bytes are a safetensors file. Tensors are called `weights/{name}`, `mean/{name}`, `best/{name}` and
+//! `optimizer/{name}/{place}`; the rest is JSON in the file's metadata. Random numbers have no state to be kept: their
+//! streams follow from seed, epoch and step.
 
 use std::collections::HashMap;
 
@@ -9,13 +10,14 @@ use safetensors::SafeTensors;
 use tch::Tensor;
 
 use super::TrainError;
+use super::average::Average;
 use super::config::TrainConfig;
 use super::metrics::EpochRow;
 use super::optimizer::Optimizer;
-use crate::network::{Network, NetworkError, read_tensors, write_tensors};
+use crate::network::{Network, NetworkError, Precision, read_tensors, write_tensors};
 
 /// Raised when the meaning of the bytes changes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const KEY: &str = "lookalike_checkpoint";
 
 /// Everything of a run but tensors.
@@ -28,10 +30,56 @@ pub(super) struct History {
     config: String,
     /// Steps that the optimiser has taken.
     pub steps: u64,
+    /// The numbers that steps are computed with.
+    pub precision: Precision,
+    /// In how many parts batches go through the device.
+    pub parts: u32,
     /// Every epoch so far.
     pub rows: Vec<EpochRow>,
+    /// What is done of the next one.
+    pub partial: Partial,
     /// The epoch with the best validation result, counted from 1; 0 before the first.
     pub best_epoch: u32,
+    /// What makes it the best: the figure that was asked for, then its validation loss.
+    pub best_score: (Exact, Exact),
+}
+
+/// An epoch under way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Partial {
+    /// Steps that are done.
+    pub steps: u32,
+    /// Pictures of these.
+    pub pictures: usize,
+    /// Sum of their losses.
+    pub loss: Exact,
+    /// How many of them were classified correctly.
+    pub correct: Exact,
+    /// Learning rate of the last step.
+    pub learning_rate: Exact,
+    /// Seconds spent.
+    pub seconds: f64,
+    /// Seconds of these in which the device waited for pictures.
+    pub waited: f64,
+    /// Seconds of these that were spent on features.
+    pub preparing: f64,
+}
+
+/// A number that comes back from a checkpoint to its last bit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(from = "u64", into = "u64")]
+pub(super) struct Exact(pub f64);
+
+impl From<u64> for Exact {
+    fn from(bits: u64) -> Self {
+        Self(f64::from_bits(bits))
+    }
+}
+
+impl From<Exact> for u64 {
+    fn from(number: Exact) -> Self {
+        number.0.to_bits()
+    }
 }
 
 impl History {
@@ -42,8 +90,12 @@ impl History {
             classes: network.classes(),
             config: text(config),
             steps: 0,
+            precision: Precision::F32,
+            parts: 1,
             rows: Vec::new(),
+            partial: Partial::default(),
             best_epoch: 0,
+            best_score: (Exact::default(), Exact::default()),
         }
     }
 
@@ -76,10 +128,11 @@ fn text(config: &TrainConfig) -> String {
     serde_json::to_string(config).expect("settings are plain data")
 }
 
-/// A run as it stands after an epoch; bytes are made only when asked for.
+/// A run as it stands after a step or an epoch; bytes are made only when asked for.
 pub struct Snapshot<'a> {
     pub(super) network: &'a Network,
     pub(super) optimizer: &'a Optimizer,
+    pub(super) average: Option<&'a Average>,
     pub(super) best: Option<&'a [(String, Tensor)]>,
     pub(super) history: &'a History,
 }
@@ -94,6 +147,8 @@ impl Snapshot<'_> {
         named
             .extend(self.network.tensors().named().map(|(name, tensor)| (format!("weights/{name}"), tensor)));
         named.extend(self.optimizer.state().map(|(name, tensor)| (format!("optimizer/{name}"), tensor)));
+        let mean = self.average.map(Average::tensors).unwrap_or_default();
+        named.extend(mean.iter().map(|(name, tensor)| (format!("mean/{name}"), tensor)));
         let best = self.best.unwrap_or_default();
         named.extend(best.iter().map(|(name, tensor)| (format!("best/{name}"), tensor)));
         let history = serde_json::to_string(self.history).expect("a history is plain data");
@@ -104,15 +159,16 @@ impl Snapshot<'_> {
 /// What [`resume`] finds beside what it puts into network and optimiser.
 pub(super) struct Resumed {
     pub history: History,
-    /// The best weights, when the latest are not the best.
+    /// The best weights, once an epoch is done.
     pub best: Option<Vec<(String, Tensor)>>,
 }
 
-/// Puts a checkpoint's tensors into `network` and `optimizer`.
+/// Puts a checkpoint's tensors into `network`, `optimizer` and `average`.
 pub(super) fn resume(
     bytes: &[u8],
     network: &Network,
     optimizer: &mut Optimizer,
+    average: Option<&mut Average>,
     config: &TrainConfig,
 ) -> Result<Resumed, TrainError> {
     let history = history(bytes)?;
@@ -130,6 +186,12 @@ pub(super) fn resume(
     let state: HashMap<String, Tensor> = groups.remove("optimizer").unwrap_or_default().into_iter().collect();
     if !optimizer.restore(history.steps, |name| state.get(name).map(Tensor::shallow_clone))? {
         return Err(TrainError::Checkpoint("it lacks the optimiser's state".to_owned()));
+    }
+    let mean: HashMap<String, Tensor> = groups.remove("mean").unwrap_or_default().into_iter().collect();
+    if let Some(average) = average
+        && !average.restore(|name| mean.get(name).map(Tensor::shallow_clone))?
+    {
+        return Err(TrainError::Checkpoint("it lacks the mean of the weights".to_owned()));
     }
     Ok(Resumed { history, best: groups.remove("best") })
 }

@@ -1,6 +1,7 @@
 //! Settings of a training run.
 
 use crate::network::{Freeze, Normalisation, Precision};
+use lookalike_shared::domain::backbone::Backbone;
 
 /// How gradients change weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -25,15 +26,116 @@ pub enum ScheduleKind {
     Constant,
 }
 
-/// How training pictures vary from epoch to epoch (Krizhevsky et al. 2012, section 4.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+/// How training pictures vary from epoch to epoch.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Augment {
-    /// Cuts the picture from a random place of the stored one instead of its centre.
+    /// Cuts the picture from a random place of the stored one instead of its centre (Krizhevsky et al. 2012, section
+    /// 4.1).
     pub crop: bool,
+    /// Cuts a part of random size and place and scales it to full size (Szegedy et al. 2015); the smallest part's share
+    /// of the area. Takes the place of `crop`.
+    pub resized_crop: Option<f64>,
     /// Swaps left and right in half of the cases.
     pub mirror: bool,
-    /// Adds a random amount of the training set's principal colours.
+    /// Adds a random amount of the training set's principal colours (Krizhevsky et al. 2012, section 4.1).
     pub color_pca: bool,
+    /// Strength of random brightness, contrast and saturation, 0 to 1.
+    pub color_jitter: f64,
+    /// Magnitude, 0 to 30, of two random operations (after Cubuk et al. 2020).
+    pub rand_augment: u32,
+    /// Parameter of the beta distribution that pairs of pictures are mixed by (Zhang et al. 2018); 0 is no mixing.
+    pub mixup: f64,
+}
+
+impl Augment {
+    /// Every picture as it is.
+    pub const NONE: Self = Self {
+        crop: false,
+        resized_crop: None,
+        mirror: false,
+        color_pca: false,
+        color_jitter: 0.0,
+        rand_augment: 0,
+        mixup: 0.0,
+    };
+
+    /// The paper's: crop, mirror, principal colours.
+    pub const PAPER: Self = Self { crop: true, mirror: true, color_pca: true, ..Self::NONE };
+
+    /// Whether a picture looks different from time to time.
+    pub fn varies(&self) -> bool {
+        *self != Self { mixup: self.mixup, ..Self::NONE }
+    }
+}
+
+/// What does not learn, over the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FreezePolicy {
+    /// Nothing.
+    #[default]
+    None,
+    /// Everything except the head.
+    Backbone,
+    /// The statistics of batch norms.
+    Norm,
+    /// Everything except the head in the first epoch; each later epoch a fifth of the layers more learns, the last ones
+    /// first (Howard and Ruder 2018, section 3.3).
+    Gradual,
+}
+
+impl FreezePolicy {
+    /// What does not learn in an epoch, counted from 1.
+    pub fn at(self, epoch: u32, backbone: &Backbone) -> Freeze {
+        const STAGES: usize = 5;
+        match self {
+            Self::None => Freeze::None,
+            Self::Backbone => Freeze::Backbone,
+            Self::Norm => Freeze::Norm,
+            Self::Gradual if epoch <= 1 => Freeze::Backbone,
+            Self::Gradual => {
+                let open = (epoch as usize - 1).min(STAGES);
+                Freeze::Before(backbone.layers.len() * (STAGES - open) / STAGES)
+            }
+        }
+    }
+}
+
+/// Numbers to compute with, or to find out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrecisionChoice {
+    /// What a step takes less time with, measured before the first one.
+    Auto,
+    /// 32 bits.
+    #[default]
+    F32,
+    /// 16 bits.
+    Bf16,
+}
+
+impl PrecisionChoice {
+    /// The numbers, unless they are to be found out.
+    pub fn fixed(self) -> Option<Precision> {
+        match self {
+            Self::Auto => None,
+            Self::F32 => Some(Precision::F32),
+            Self::Bf16 => Some(Precision::Bf16),
+        }
+    }
+}
+
+/// What the best epoch is chosen by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BestBy {
+    /// Validation accuracy.
+    #[default]
+    Accuracy,
+    /// Precision among the first ten found, ranked by embedding.
+    PrecisionAt10,
+    /// Mean average precision, ranked by embedding.
+    Map,
 }
 
 /// When to stop before the last epoch.
@@ -62,20 +164,26 @@ pub struct TrainConfig {
     pub schedule: ScheduleKind,
     /// Epochs over which the rate rises to its full value.
     pub warmup_epochs: f64,
-    /// Share of the target spread over all classes.
+    /// Share of the target spread over all classes (Szegedy et al. 2016, section 7).
     pub label_smoothing: f64,
+    /// Longest gradient, as a Euclidean norm over all weights; longer ones are scaled down (Pascanu et al. 2013).
+    pub gradient_clip: Option<f64>,
+    /// Share of the old in the running mean of weights and statistics; 0 keeps no mean.
+    pub ema_decay: f64,
     /// How pictures vary.
     pub augment: Augment,
     /// What does not learn.
-    pub freeze: Freeze,
+    pub freeze: FreezePolicy,
     /// Numbers to compute with.
-    pub precision: Precision,
+    pub precision: PrecisionChoice,
     /// How pixels are scaled.
     pub normalisation: Normalisation,
     /// Decides everything random.
     pub seed: u64,
     /// When to stop early; never without it.
     pub early_stopping: Option<EarlyStopping>,
+    /// What the best epoch is chosen by.
+    pub best_by: BestBy,
 }
 
 impl Default for TrainConfig {
@@ -90,12 +198,15 @@ impl Default for TrainConfig {
             schedule: ScheduleKind::Cosine,
             warmup_epochs: 1.0,
             label_smoothing: 0.0,
-            augment: Augment { crop: true, mirror: true, color_pca: true },
-            freeze: Freeze::None,
-            precision: Precision::F32,
+            gradient_clip: None,
+            ema_decay: 0.0,
+            augment: Augment::PAPER,
+            freeze: FreezePolicy::None,
+            precision: PrecisionChoice::F32,
             normalisation: Normalisation::default(),
             seed: 1,
             early_stopping: Some(EarlyStopping { patience: 5 }),
+            best_by: BestBy::Accuracy,
         }
     }
 }
@@ -133,6 +244,13 @@ impl TrainConfig {
                 (0.0..1.0).contains(&self.label_smoothing),
                 "at least 0, below 1",
             ),
+            (
+                "gradient_clip",
+                self.gradient_clip.unwrap_or(1.0),
+                self.gradient_clip.is_none_or(|length| length > 0.0),
+                "above 0",
+            ),
+            ("ema_decay", self.ema_decay, (0.0..1.0).contains(&self.ema_decay), "at least 0, below 1"),
         ];
         match rules.into_iter().find(|(_, _, within, _)| !within) {
             Some((name, value, _, bounds)) => Err(ConfigError { name, value, bounds }),

@@ -2,17 +2,24 @@
 
 use std::ops::ControlFlow;
 
-use tch::Tensor;
+use tch::{Kind, TchError, Tensor};
 
 use super::TrainError;
+use super::calibration::calibrate;
 use super::dataset::{Dataset, Labelled};
-use super::metrics::{ClassMetrics, Metrics, Rankings};
+use super::metrics::{ClassMetrics, HardPicture, Metrics, Rankings};
 use super::predict::{Predictions, accuracy, loss, predict};
 use super::retrieval::{Gallery, Retrieval, retrieval};
-use crate::network::{Network, Normalisation};
+use crate::network::{Network, Normalisation, Precision};
 
 /// Training pictures that are searched, at most; more are thinned out evenly, for memory's sake.
 const GALLERY: usize = 20_000;
+
+/// The same after each epoch, where the best one is chosen by retrieval.
+const EPOCH_GALLERY: usize = 2_000;
+
+/// Hard pictures that are told.
+const HARDEST: usize = 50;
 
 /// Figures of `network` with the validation pictures as queries and training pictures as gallery. What only the
 /// training loop knows is left at 0. Nothing when `progress`, told pictures done and to do, breaks.
@@ -22,9 +29,40 @@ pub(super) fn evaluate(
     normalisation: &Normalisation,
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<Option<Metrics>, TrainError> {
+    let sides = sides(network, dataset, normalisation, GALLERY, progress)?;
+    let Some([queries, gallery]) = sides else { return Ok(None) };
+    Ok(Some(metrics(&queries, &gallery, dataset.classes())?))
+}
+
+/// How well an epoch's weights find pictures by embedding, in a thinned gallery.
+pub(super) fn retrieve(
+    network: &Network,
+    dataset: &Dataset,
+    normalisation: &Normalisation,
+    progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+) -> Result<Option<Retrieval>, TrainError> {
+    let sides = sides(network, dataset, normalisation, EPOCH_GALLERY, progress)?;
+    let Some([queries, gallery]) = sides else { return Ok(None) };
+    let [own, other] = [&queries, &gallery].map(|side| side.ranked_by(&side.embeddings));
+    Ok(Some(retrieval(&own, &other, dataset.classes())?))
+}
+
+/// Pictures that [`evaluate`] looks at.
+pub(super) fn evaluated(dataset: &Dataset) -> usize {
+    dataset.validation().labels.len() + dataset.train().labels.len().min(GALLERY)
+}
+
+/// The validation part, and at most `gallery` pictures of the training part.
+fn sides(
+    network: &Network,
+    dataset: &Dataset,
+    normalisation: &Normalisation,
+    gallery: usize,
+    progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+) -> Result<Option<[Side; 2]>, TrainError> {
     let network = network.folded()?;
     let parts = [dataset.validation(), dataset.train()];
-    let chosen = [spread(parts[0].labels.len(), usize::MAX), spread(parts[1].labels.len(), GALLERY)];
+    let chosen = [spread(parts[0].labels.len(), usize::MAX), spread(parts[1].labels.len(), gallery)];
     let total = chosen[0].len() + chosen[1].len();
     let mut sides = Vec::new();
     for (part, chosen) in parts.into_iter().zip(&chosen) {
@@ -36,7 +74,7 @@ pub(super) fn evaluate(
         };
         sides.push(Side::new(predictions, labels(part, chosen))?);
     }
-    Ok(Some(metrics(&sides[0], &sides[1], dataset.classes())?))
+    Ok(<[Side; 2]>::try_from(sides).ok())
 }
 
 /// Indices of at most `wanted` of `length` things, spread evenly.
@@ -52,6 +90,7 @@ pub(super) fn labels(part: &Labelled, chosen: &[usize]) -> Vec<i64> {
 
 /// One part, answered.
 struct Side {
+    logits: Tensor,
     probabilities: Tensor,
     embeddings: Tensor,
     found: Vec<i64>,
@@ -66,6 +105,7 @@ impl Side {
             found: predictions.classes()?,
             loss: loss(&predictions.logits, &labels)?,
             embeddings: predictions.embeddings,
+            logits: predictions.logits,
             labels,
         })
     }
@@ -84,6 +124,8 @@ fn metrics(queries: &Side, gallery: &Side, classes: usize) -> Result<Metrics, Tr
         epochs: 0,
         best_epoch: 0,
         steps: 0,
+        precision: Precision::F32,
+        parts: 1,
         train_loss: gallery.loss,
         train_accuracy: accuracy(&gallery.found, &gallery.labels),
         validation_loss: queries.loss,
@@ -95,10 +137,31 @@ fn metrics(queries: &Side, gallery: &Side, classes: usize) -> Result<Metrics, Tr
         map: Rankings { embedding: embedding.map, probabilities: probabilities.map },
         per_class: per_class(&confusion, &embedding, &probabilities),
         confusion,
+        calibration: calibrate(&queries.logits, &queries.labels)?,
+        hardest: hardest(queries)?,
         gallery: gallery.labels.len() as u32,
         images_per_second: 0.0,
         seconds: 0.0,
     })
+}
+
+/// The pictures with the largest losses.
+fn hardest(side: &Side) -> Result<Vec<HardPicture>, TchError> {
+    let labels = Tensor::f_from_slice(&side.labels)?.f_to_device(side.logits.device())?;
+    let own = side.logits.f_log_softmax(1, Kind::Double)?.f_gather(1, &labels.f_unsqueeze(1)?, false)?;
+    let losses: Vec<f64> = Vec::try_from(own.f_neg()?.f_flatten(0, -1)?)?;
+    let surest: Vec<f64> = Vec::try_from(side.probabilities.f_amax([1], false)?.f_to_kind(Kind::Double)?)?;
+    let mut order: Vec<usize> = (0..losses.len()).collect();
+    order.sort_by(|a, b| losses[*b].total_cmp(&losses[*a]));
+    order.truncate(HARDEST);
+    let told = |&picture: &usize| HardPicture {
+        picture: picture as u32,
+        class: side.labels[picture] as u32,
+        predicted: side.found[picture] as u32,
+        probability: surest[picture],
+        loss: losses[picture],
+    };
+    Ok(order.iter().map(told).collect())
 }
 
 fn confusion(labels: &[i64], found: &[i64], classes: usize) -> Vec<Vec<u32>> {

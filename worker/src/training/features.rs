@@ -13,6 +13,7 @@ use super::TrainError;
 use super::batches::{self, Batches};
 use super::config::TrainConfig;
 use super::dataset::Dataset;
+use super::show;
 use crate::network::{Network, NetworkError};
 
 /// Views of each training picture, where pictures vary at all.
@@ -40,8 +41,7 @@ impl Features {
         let one = config.normalisation.tensor(&one, size, network.device())?;
         let bytes = network.before_head(&one)?.numel() * Kind::Half.elt_size_in_bytes();
         let (train, validation) = (dataset.train().labels.len(), dataset.validation().labels.len());
-        let augment = config.augment;
-        let wanted = if augment.crop || augment.mirror || augment.color_pca { VIEWS } else { 1 };
+        let wanted = if config.augment.varies() { VIEWS } else { 1 };
         let fitting = (LIMIT_BYTES / bytes).saturating_sub(validation) / train;
         let views = wanted.min(fitting);
         Ok((views > 0).then(|| Self { views: (0..views).map(|_| None).collect(), validation: None }))
@@ -68,8 +68,8 @@ impl Features {
                 return Ok(ControlFlow::Break(()));
             }
             let batch = batches.batch(&order, view as u32, step);
-            let pictures =
-                config.normalisation.shifted(&batch.pixels, batches.size, &batch.shifts, network.device())?;
+            let size = batches.viewer.size;
+            let pictures = show::pictures(&batch, size, &config.normalisation, network.device())?;
             stored.add(&network.before_head(&pictures)?)?;
         }
         self.views[view] = Some(stored.full());
@@ -194,9 +194,10 @@ mod tests {
     use tch::Device;
 
     use super::*;
-    use crate::network::{Freeze, Mode, Pictures};
+    use crate::network::{Mode, Pictures, Precision};
+    use crate::training::random::{self, Purpose};
     use crate::training::source::Source;
-    use crate::training::{Augment, Labelled};
+    use crate::training::{Augment, FreezePolicy, Labelled};
 
     #[test]
     fn stored_features_give_the_logits_of_the_whole_network() {
@@ -205,9 +206,8 @@ mod tests {
             Labelled { pictures: Pictures::new(40, pixels).unwrap(), labels: vec![0; count] }
         };
         let dataset = Dataset::new(3, 36, part(5), part(3)).unwrap();
-        let augment = Augment { crop: false, mirror: false, color_pca: false };
-        let config =
-            TrainConfig { freeze: Freeze::Backbone, augment, batch_size: 2, ..TrainConfig::default() };
+        let (freeze, augment) = (FreezePolicy::Backbone, Augment::NONE);
+        let config = TrainConfig { freeze, augment, batch_size: 2, ..TrainConfig::default() };
         for name in ["resnet18", "squeezenet1_1"] {
             let network = Network::new(backbone::by_name(name).unwrap(), 3, 1, Device::Cpu).unwrap();
             let mut source = Source::new(&network, &dataset, &config).unwrap();
@@ -221,8 +221,12 @@ mod tests {
         // Without dropout what is learnt from is the same too, for the pictures of the step.
         let network = Network::new(backbone::by_name("resnet18").unwrap(), 3, 1, Device::Cpu).unwrap();
         let mut source = Source::new(&network, &dataset, &config).unwrap();
-        let order = source.start(&network, 1, &mut |_| ControlFlow::Continue(())).unwrap().unwrap();
-        let found = source.answer(&network, &order, 1, 1).unwrap().logits;
+        assert!(source.prepare(&network, 1, &mut |_| ControlFlow::Continue(())).unwrap().is_continue());
+        let order = source.batches().order(1);
+        let input = source.stored(&order, 1, 1).unwrap().unwrap();
+        let mut rng = random::stream(1, Purpose::Dropout, 1, 1);
+        let mode = Mode::Train { rng: &mut rng, precision: Precision::F32 };
+        let found = source.logits(&network, &input, mode).unwrap();
         let pixels = batches::centres(&dataset.train().pictures, &order[1..3], 36);
         let pictures = config.normalisation.tensor(&pixels, 36, Device::Cpu).unwrap();
         let expected = network.forward(&pictures, Mode::Eval).unwrap().logits;

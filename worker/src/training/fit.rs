@@ -1,70 +1,31 @@
-//! The training loop.
+//! The story of a run: settle, then epoch after epoch learn and judge, then take the best weights and judge them.
 
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::TrainError;
+use super::average::{self, Average};
 use super::batches;
-use super::checkpoint::{self, History, Snapshot};
-use super::config::TrainConfig;
+use super::checkpoint::{self, Exact, History, Partial, Snapshot};
+use super::config::{BestBy, FreezePolicy, TrainConfig};
 use super::dataset::{Dataset, DatasetError};
+use super::epoch::Step;
 use super::evaluation;
 use super::metrics::{EpochRow, Metrics};
+use super::observer::{Observer, Outcome, Phase, Progress};
 use super::optimizer::Optimizer;
-use super::predict::{accuracy, classes, cross_entropy, loss};
-use super::schedule::learning_rate;
-use super::source::{Answered, Source};
-use crate::network::{Freeze, Network};
-
-/// What a run is busy with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Learning.
-    Train,
-    /// Judging the epoch by the validation pictures.
-    Validate,
-    /// Judging the finished model by retrieval.
-    Evaluate,
-}
-
-/// How far a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// What it is busy with.
-    pub phase: Phase,
-    /// The epoch, counted from 1.
-    pub epoch: u32,
-    /// Pictures of this phase that are done, of this epoch.
-    pub done: usize,
-    /// Pictures of this phase, of this epoch.
-    pub total: usize,
-}
-
-/// Hears how a run goes and may stop it.
-pub trait Observer {
-    /// Called before every batch. Breaking ends the run at once.
-    fn progress(&mut self, progress: Progress) -> ControlFlow<()>;
-
-    /// Called after every epoch. Breaking ends the run; the snapshot is what it can be resumed from.
-    fn epoch(&mut self, row: &EpochRow, snapshot: &Snapshot<'_>) -> ControlFlow<()>;
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    /// The network has its best weights and was judged.
-    Finished(Box<Metrics>),
-    /// The observer stopped it; the network is between two states and of no use.
-    Stopped,
-}
+use super::pace::Pace;
+use super::precision;
+use super::predict::{accuracy, classes, loss};
+use super::source::Source;
+use crate::network::{Network, Precision};
 
 /// Trains `network` on `dataset`, or goes on from the checkpoint `resume`.
 ///
 /// Blocks its thread until the end. A run resumed from a checkpoint ends as one that was not interrupted: on CPUs bit
-/// for bit, given the same network at the start, settings, pictures and number of threads. Checkpoints hold what
-/// learns, so a frozen backbone is not in them and must be in `network` again.
+/// for bit, given the same network at the start, settings, pictures and number of threads.
 ///
 /// # Errors
 /// When settings, pictures, network and checkpoint do not go together, the loss diverges or the device fails.
@@ -75,26 +36,14 @@ pub fn train(
     resume: Option<&[u8]>,
     observer: &mut dyn Observer,
 ) -> Result<Outcome, TrainError> {
-    config.check()?;
-    if network.classes() != dataset.classes() {
-        let (network, dataset) = (network.classes(), dataset.classes());
-        return Err(DatasetError::OtherClasses { network, dataset }.into());
+    Fit::begin(network, dataset, config, resume, observer)?.run()
+}
+
+fn learns_norms(freeze: FreezePolicy) -> bool {
+    match freeze {
+        FreezePolicy::None | FreezePolicy::Gradual => true,
+        FreezePolicy::Backbone | FreezePolicy::Norm => false,
     }
-    network.freeze(config.freeze)?;
-    let mut optimizer = Optimizer::new(network, config)?;
-    let mut history = History::new(network, config);
-    let mut best = None;
-    if let Some(bytes) = resume {
-        let resumed = checkpoint::resume(bytes, network, &mut optimizer, config)?;
-        history = resumed.history;
-        best = resumed.best;
-    } else if config.freeze == Freeze::None && network.has_folded_norms()? {
-        settle(network, dataset, config)?;
-    }
-    // Checkpoints and settling change what batch norms look like, on which it depends whether they measure.
-    network.freeze(config.freeze)?;
-    let source = Source::new(network, dataset, config)?;
-    Fit { network, dataset, config, source, optimizer, history, best, observer }.run()
 }
 
 /// Measures the statistics of folded batch norms on pictures spread evenly over the training part.
@@ -107,40 +56,117 @@ fn settle(network: &mut Network, dataset: &Dataset, config: &TrainConfig) -> Res
     Ok(network.settle(&pictures)?)
 }
 
-struct Fit<'a> {
-    network: &'a mut Network,
-    dataset: &'a Dataset,
-    config: &'a TrainConfig,
-    source: Source<'a>,
-    optimizer: Optimizer,
-    history: History,
-    /// The best weights, when the latest are not the best.
-    best: Option<Vec<(String, Tensor)>>,
-    observer: &'a mut dyn Observer,
+/// A run under way.
+pub(super) struct Fit<'a> {
+    pub network: &'a mut Network,
+    pub dataset: &'a Dataset,
+    pub config: &'a TrainConfig,
+    pub source: Source<'a>,
+    pub optimizer: Optimizer,
+    pub average: Option<Average>,
+    pub history: History,
+    /// The weights of the best epoch.
+    pub best: Option<Vec<(String, Tensor)>>,
+    /// The last step, whose figures the device may still be working on.
+    pub pending: Option<Step>,
+    /// When time was last added to the history.
+    pub lap: Instant,
+    pub observer: &'a mut dyn Observer,
 }
 
-/// What learning in one epoch gave.
-struct Learnt {
-    loss: f64,
-    accuracy: f64,
-    learning_rate: f64,
-    seconds: f64,
-}
+impl<'a> Fit<'a> {
+    /// A run at its start, or where a checkpoint was made.
+    pub fn begin(
+        network: &'a mut Network,
+        dataset: &'a Dataset,
+        config: &'a TrainConfig,
+        resume: Option<&[u8]>,
+        observer: &'a mut dyn Observer,
+    ) -> Result<Self, TrainError> {
+        config.check()?;
+        if network.classes() != dataset.classes() {
+            let (network, dataset) = (network.classes(), dataset.classes());
+            return Err(DatasetError::OtherClasses { network, dataset }.into());
+        }
+        network.freeze(config.freeze.at(u32::MAX, network.backbone()))?;
+        let mut optimizer = Optimizer::new(network, config)?;
+        let mut average =
+            (config.ema_decay > 0.0).then(|| Average::new(network, config.ema_decay)).transpose()?;
+        let mut history = History::new(network, config);
+        let mut best = None;
+        if let Some(bytes) = resume {
+            let resumed = checkpoint::resume(bytes, network, &mut optimizer, average.as_mut(), config)?;
+            history = resumed.history;
+            observer.resumed(history.epochs(), history.steps);
+            best = resumed.best;
+        } else if learns_norms(config.freeze) && network.has_folded_norms()? {
+            settle(network, dataset, config)?;
+            average =
+                (config.ema_decay > 0.0).then(|| Average::new(network, config.ema_decay)).transpose()?;
+        }
+        // Checkpoints and settling change what batch norms look like, on which it depends whether they measure.
+        network.freeze(config.freeze.at(history.epochs() + 1, network.backbone()))?;
+        let source = Source::new(network, dataset, config)?;
+        let mut fit = Self {
+            network,
+            dataset,
+            config,
+            source,
+            optimizer,
+            average,
+            history,
+            best,
+            pending: None,
+            lap: Instant::now(),
+            observer,
+        };
+        if resume.is_none() {
+            fit.choose_precision()?;
+        }
+        Ok(fit)
+    }
 
-impl Fit<'_> {
-    fn run(mut self) -> Result<Outcome, TrainError> {
+    /// Goes through to the end.
+    pub fn run(mut self) -> Result<Outcome, TrainError> {
         while self.history.epochs() < self.config.epochs && !self.is_stuck() {
-            let epoch_started = Instant::now();
-            let Some(learnt) = self.learn()? else { return Ok(Outcome::Stopped) };
-            let Some(row) = self.judge(&learnt, epoch_started)? else { return Ok(Outcome::Stopped) };
-            self.keep_best(&row);
+            self.lap = Instant::now();
+            if self.learn()?.is_break() {
+                self.offer_checkpoint();
+                return Ok(Outcome::Stopped);
+            }
+            let Some(row) = self.judge()? else {
+                self.offer_checkpoint();
+                return Ok(Outcome::Stopped);
+            };
+            self.keep_best(&row)?;
             self.history.rows.push(row);
-            self.history.steps = self.optimizer.steps();
+            self.history.partial = Partial::default();
             if self.report().is_break() {
                 return Ok(Outcome::Stopped);
             }
         }
         self.finish()
+    }
+
+    /// Decides about the numbers to compute with.
+    fn choose_precision(&mut self) -> Result<(), TrainError> {
+        self.history.precision = match self.config.precision.fixed() {
+            Some(precision) => precision,
+            // Where only the head learns there is nothing to gain.
+            None if self.source.has_features() => Precision::F32,
+            None => {
+                let batch = self.source.batches().batch(&self.source.batches().order(0), 0, 0);
+                let input = self.source.shown(self.network, &batch)?;
+                let (values, labels) = (&input.values, &input.labels);
+                let (precision, speed) =
+                    precision::measure(self.network, &mut self.optimizer, values, labels)?;
+                let chosen = if precision == Precision::Bf16 { "bf16" } else { "f32" };
+                self.observer
+                    .note(&format!("a step in bf16 is {speed:.2} times as fast as in f32: {chosen} is used"));
+                precision
+            }
+        };
+        Ok(())
     }
 
     /// Whether patience is used up.
@@ -150,115 +176,128 @@ impl Fit<'_> {
             && self.history.epochs() > 0
     }
 
-    fn report(&mut self) -> ControlFlow<()> {
+    /// Tells progress; breaks when the observer does.
+    pub fn tell(&mut self, phase: Phase, done: usize, total: usize) -> ControlFlow<()> {
+        let epoch = (self.history.epochs() + 1).min(self.config.epochs);
+        let eta_seconds = self.pace().eta(phase, done, self.lap.elapsed().as_secs_f64());
+        self.observer.progress(Progress { phase, epoch, done, total, eta_seconds })
+    }
+
+    pub fn pace(&self) -> Pace<'_> {
+        let (pictures, judged) = (self.dataset.train().labels.len(), evaluation::evaluated(self.dataset));
+        let validation = self.dataset.validation().labels.len();
+        Pace { history: &self.history, epochs: self.config.epochs, pictures, validation, judged }
+    }
+
+    /// The observer, and the run as it stands.
+    fn seen(&mut self) -> (&mut dyn Observer, Snapshot<'_>) {
         let snapshot = Snapshot {
             network: self.network,
             optimizer: &self.optimizer,
+            average: self.average.as_ref(),
             best: self.best.as_deref(),
             history: &self.history,
         };
-        let row = self.history.rows.last().expect("a row was just added");
-        self.observer.epoch(row, &snapshot)
+        (self.observer, snapshot)
     }
 
-    /// One pass over the training pictures; nothing when the observer stops it.
-    fn learn(&mut self) -> Result<Option<Learnt>, TrainError> {
-        let started = Instant::now();
-        self.save_best()?;
-        let epoch = self.history.epochs() + 1;
-        let total = self.dataset.train().labels.len();
-        let tell = |observer: &mut dyn Observer, done| {
-            observer.progress(Progress { phase: Phase::Train, epoch, done, total })
-        };
-        let order = self.source.start(self.network, epoch, &mut |done| tell(self.observer, done))?;
-        let Some(order) = order else { return Ok(None) };
-        let mut sums = Sums::default();
-        let mut waiting: Option<Step> = None;
-        let mut done = 0;
-        for number in 0..self.source.steps() {
-            if tell(self.observer, done).is_break() {
-                return Ok(None);
-            }
-            let step = self.step(&order, epoch, number)?;
-            done += step.pictures;
-            // A GPU works on this step while the figures of the one before are fetched.
-            if let Some(before) = waiting.replace(step) {
-                sums.add(&before)?;
-            }
-        }
-        let last = waiting.expect("an epoch has at least one step");
-        sums.add(&last)?;
-        let count = sums.pictures as f64;
-        Ok(Some(Learnt {
-            loss: sums.loss / count,
-            accuracy: sums.correct / count,
-            learning_rate: last.learning_rate,
-            seconds: started.elapsed().as_secs_f64(),
-        }))
+    /// Offers the observer a checkpoint of an epoch under way.
+    pub fn offer_checkpoint(&mut self) {
+        let (observer, snapshot) = self.seen();
+        observer.checkpoint(&snapshot);
     }
 
-    fn step(&mut self, order: &[usize], epoch: u32, number: u32) -> Result<Step, TrainError> {
-        let Answered { logits, labels, pictures } = self.source.answer(self.network, order, epoch, number)?;
-        let loss = cross_entropy(&logits, &labels, self.config.label_smoothing)?;
-        let learning_rate = learning_rate(self.config, self.optimizer.steps(), self.source.steps());
-        self.optimizer.step(&loss, learning_rate)?;
-        let correct = logits.f_detach()?.f_argmax(1, false)?.f_eq_tensor(&labels)?;
-        let correct = correct.f_sum(Kind::Float)?;
-        Ok(Step { loss: loss.f_detach()?, correct, pictures, learning_rate, epoch, number })
+    fn report(&mut self) -> ControlFlow<()> {
+        let (observer, snapshot) = self.seen();
+        let row = snapshot.history.rows.last().expect("a row was just added");
+        observer.epoch(row, &snapshot)
     }
 
     /// The row of an epoch; nothing when the observer stops its validation.
-    fn judge(&mut self, learnt: &Learnt, started: Instant) -> Result<Option<EpochRow>, TrainError> {
-        let epoch = self.history.epochs() + 1;
-        let part = self.dataset.validation();
-        let total = part.labels.len();
-        let observer = &mut *self.observer;
-        let progress = &mut |done| observer.progress(Progress { phase: Phase::Validate, epoch, done, total });
-        let Some(logits) = self.source.validate(self.network, progress)? else { return Ok(None) };
-        let all: Vec<usize> = (0..total).collect();
-        let labels = evaluation::labels(part, &all);
+    fn judge(&mut self) -> Result<Option<EpochRow>, TrainError> {
+        let learnt = self.history.partial;
+        let started = Instant::now();
+        let logits = match self.average.take() {
+            Some(mean) => {
+                let own = average::copies(self.network)?;
+                self.network.restore(mean.tensors())?;
+                let judged = self.validate();
+                self.network.restore(&own)?;
+                self.average = Some(mean);
+                judged?
+            }
+            None => self.validate()?,
+        };
+        let Some((logits, retrieved)) = logits else { return Ok(None) };
+        let all: Vec<usize> = (0..self.dataset.validation().labels.len()).collect();
+        let labels = evaluation::labels(self.dataset.validation(), &all);
         let validation_loss = loss(&logits, &labels)?;
+        let epoch = self.history.epochs() + 1;
         if !validation_loss.is_finite() {
-            let (step, learning_rate) = (self.source.steps(), learnt.learning_rate);
+            let (step, learning_rate) = (learnt.steps, learnt.learning_rate.0);
             return Err(TrainError::Diverged { loss: validation_loss, epoch, step, learning_rate });
         }
-        Ok(Some(EpochRow {
+        let count = learnt.pictures as f64;
+        let seconds = learnt.seconds + started.elapsed().as_secs_f64();
+        let before: f64 = self.history.rows.iter().map(|row| row.seconds).sum();
+        let mut row = EpochRow {
             epoch,
-            loss: learnt.loss,
-            train_accuracy: learnt.accuracy,
+            step: self.history.steps,
+            loss: learnt.loss.0 / count,
+            train_accuracy: learnt.correct.0 / count,
             validation_loss,
             validation_accuracy: accuracy(&classes(&logits)?, &labels),
-            learning_rate: learnt.learning_rate,
-            images_per_second: self.dataset.train().labels.len() as f64 / learnt.seconds,
-            seconds: started.elapsed().as_secs_f64(),
-        }))
+            precision_at_10: retrieved.as_ref().map(|found| found.precision_at.ten),
+            map: retrieved.map(|found| found.map),
+            learning_rate: learnt.learning_rate.0,
+            images_per_second: count / learnt.seconds,
+            loader_wait_share: learnt.waited / learnt.seconds,
+            seconds,
+            preparing_seconds: learnt.preparing,
+            elapsed_seconds: before + seconds,
+            eta_seconds: 0.0,
+        };
+        row.eta_seconds = self.pace().after(&row);
+        Ok(Some(row))
     }
 
-    /// Notes whether the epoch is the best one.
-    fn keep_best(&mut self, row: &EpochRow) {
-        let best = self.history.best_epoch.checked_sub(1).map(|index| &self.history.rows[index as usize]);
-        let better = best.is_none_or(|best| {
-            let accuracy = row.validation_accuracy.total_cmp(&best.validation_accuracy);
-            accuracy.then(best.validation_loss.total_cmp(&row.validation_loss)).is_gt()
-        });
-        if better {
-            self.history.best_epoch = row.epoch;
-            self.best = None;
+    /// The logits of the validation pictures, and what they find where the best epoch is chosen by that.
+    fn validate(&mut self) -> Result<Option<(Tensor, Option<super::Retrieval>)>, TrainError> {
+        let total = self.dataset.validation().labels.len();
+        let epoch = self.history.epochs() + 1;
+        let eta_seconds = self.pace().eta(Phase::Validate, 0, self.lap.elapsed().as_secs_f64());
+        let observer = &mut *self.observer;
+        let mut progress = |done, total| {
+            observer.progress(Progress { phase: Phase::Validate, epoch, done, total, eta_seconds })
+        };
+        let logits = self.source.validate(self.network, &mut |done| progress(done, total))?;
+        let Some(logits) = logits else { return Ok(None) };
+        if self.config.best_by == BestBy::Accuracy {
+            return Ok(Some((logits, None)));
         }
+        let normalisation = &self.config.normalisation;
+        let found = evaluation::retrieve(self.network, self.dataset, normalisation, &mut progress)?;
+        Ok(found.map(|found| (logits, Some(found))))
     }
 
-    /// Copies the weights before they change, when they are the best so far.
-    fn save_best(&mut self) -> Result<(), TrainError> {
-        if self.best.is_some() || self.history.rows.is_empty() {
+    /// Notes whether the epoch is the best one, and keeps the weights if it is.
+    fn keep_best(&mut self, row: &EpochRow) -> Result<(), TrainError> {
+        let figure = match self.config.best_by {
+            BestBy::Accuracy => row.validation_accuracy,
+            BestBy::PrecisionAt10 => row.precision_at_10.unwrap_or_default(),
+            BestBy::Map => row.map.unwrap_or_default(),
+        };
+        let (best, best_loss) = self.history.best_score;
+        let order = figure.total_cmp(&best.0).then(best_loss.0.total_cmp(&row.validation_loss));
+        if self.history.best_epoch > 0 && !order.is_gt() {
             return Ok(());
         }
-        let mut copies = Vec::new();
-        for (name, tensor) in self.network.changing() {
-            let mut copy = tensor.f_detach()?.f_empty_like()?;
-            copy.f_copy_(&tensor.f_detach()?)?;
-            copies.push((name.to_owned(), copy));
-        }
-        self.best = Some(copies);
+        self.history.best_epoch = row.epoch;
+        self.history.best_score = (Exact(figure), Exact(row.validation_loss));
+        self.best = Some(match &self.average {
+            Some(mean) => average::copies_of(mean.tensors())?,
+            None => average::copies(self.network)?,
+        });
         Ok(())
     }
 
@@ -269,54 +308,26 @@ impl Fit<'_> {
         }
         let started = Instant::now();
         let epoch = self.history.epochs();
+        let pace = self.pace().judging();
         let observer = &mut *self.observer;
-        let progress =
-            &mut |done, total| observer.progress(Progress { phase: Phase::Evaluate, epoch, done, total });
+        let progress = &mut |done, total| {
+            let eta_seconds = pace.map(|rate| (total - done) as f64 / rate);
+            observer.progress(Progress { phase: Phase::Evaluate, epoch, done, total, eta_seconds })
+        };
         let judged = evaluation::evaluate(self.network, self.dataset, &self.config.normalisation, progress)?;
         let Some(judged) = judged else { return Ok(Outcome::Stopped) };
         let rows = &self.history.rows;
-        let pictures = rows.len() as f64 * self.dataset.train().labels.len() as f64;
-        let learning: f64 =
-            rows.iter().map(|row| self.dataset.train().labels.len() as f64 / row.images_per_second).sum();
+        let pictures = self.dataset.train().labels.len() as f64;
+        let learning: f64 = rows.iter().map(|row| pictures / row.images_per_second).sum();
         Ok(Outcome::Finished(Box::new(Metrics {
             epochs: epoch,
             best_epoch: self.history.best_epoch,
             steps: self.history.steps,
-            images_per_second: pictures / learning,
+            precision: self.history.precision,
+            parts: self.history.parts,
+            images_per_second: rows.len() as f64 * pictures / learning,
             seconds: rows.iter().map(|row| row.seconds).sum::<f64>() + started.elapsed().as_secs_f64(),
             ..judged
         })))
-    }
-}
-
-/// What a step gave; the tensors are fetched from the device later.
-struct Step {
-    loss: Tensor,
-    correct: Tensor,
-    pictures: usize,
-    learning_rate: f64,
-    epoch: u32,
-    number: u32,
-}
-
-/// What the steps of an epoch add up to.
-#[derive(Default)]
-struct Sums {
-    loss: f64,
-    correct: f64,
-    pictures: usize,
-}
-
-impl Sums {
-    fn add(&mut self, step: &Step) -> Result<(), TrainError> {
-        let loss = step.loss.f_double_value(&[])?;
-        if !loss.is_finite() {
-            let Step { epoch, number, learning_rate, .. } = *step;
-            return Err(TrainError::Diverged { loss, epoch, step: number + 1, learning_rate });
-        }
-        self.loss += loss * step.pictures as f64;
-        self.correct += step.correct.f_double_value(&[])?;
-        self.pictures += step.pictures;
-        Ok(())
     }
 }

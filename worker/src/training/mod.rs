@@ -5,30 +5,47 @@
 //! drawn from the seed, the epoch and the step, so a run that is resumed from a checkpoint goes on as if it had never
 //! stopped (bit for bit on CPUs).
 
+mod augment;
+mod average;
 mod batches;
+mod calibration;
 mod checkpoint;
 mod colour;
 mod config;
 mod dataset;
+mod epoch;
 mod evaluation;
 mod features;
 mod fit;
+mod loader;
+mod measure;
 mod metrics;
+mod observer;
 mod optimizer;
+mod pace;
+mod precision;
 mod predict;
 mod random;
 mod retrieval;
 mod schedule;
+mod show;
 mod source;
 
 #[cfg(test)]
 mod tests;
 
 pub use checkpoint::Snapshot;
-pub use config::{Augment, ConfigError, EarlyStopping, OptimizerKind, ScheduleKind, TrainConfig};
+pub use config::{
+    Augment, BestBy, ConfigError, EarlyStopping, FreezePolicy, OptimizerKind, PrecisionChoice, ScheduleKind,
+    TrainConfig,
+};
 pub use dataset::{Dataset, DatasetError, Labelled};
-pub use fit::{Observer, Outcome, Phase, Progress, train};
-pub use metrics::{ClassMetrics, EpochRow, Metrics, PrecisionAt, Rankings};
+pub use fit::train;
+pub use measure::{augment_rate, step_rate};
+pub use metrics::{
+    Calibration, CalibrationBin, ClassMetrics, EpochRow, HardPicture, Metrics, PrecisionAt, Rankings, StepRow,
+};
+pub use observer::{Observer, Outcome, Phase, Progress};
 pub use predict::{Predictions, predict};
 pub use retrieval::{Gallery, Retrieval, retrieval};
 
@@ -63,6 +80,13 @@ pub enum TrainError {
         /// The rate at that step.
         learning_rate: f64,
     },
+}
+
+impl TrainError {
+    /// Whether the device had too little memory. libtorch says so in words only.
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(self, Self::Network(NetworkError::Torch(error)) if error.to_string().contains("out of memory"))
+    }
 }
 
 impl From<tch::TchError> for TrainError {

@@ -4,8 +4,8 @@
 
 use tch::{TchError, Tensor};
 
-use super::config::{OptimizerKind, TrainConfig};
-use crate::network::Network;
+use super::config::{FreezePolicy, OptimizerKind, TrainConfig};
+use crate::network::{NamedTensor, Network};
 use lookalike_shared::domain::backbone::ParameterKind;
 
 /// Decay of AdamW's two averages, and what keeps its divisor from 0: the constants of its authors.
@@ -25,19 +25,26 @@ struct Slot {
 pub(super) struct Optimizer {
     kind: OptimizerKind,
     momentum: f64,
+    clip: Option<f64>,
     slots: Vec<Slot>,
+    /// By slot, what the parts of this step have added up to; nothing where a tensor does not learn now.
+    gradients: Vec<Option<Tensor>>,
     steps: u64,
 }
 
 impl Optimizer {
-    /// An optimiser for what `network` learns, its state zero.
+    /// An optimiser for what `network` may ever learn under `config`, its state zero.
     pub fn new(network: &Network, config: &TrainConfig) -> Result<Self, TchError> {
         let states = match config.optimizer {
             OptimizerKind::Sgd => 1,
             OptimizerKind::AdamW => 2,
         };
+        let only_head = config.freeze == FreezePolicy::Backbone;
+        let learns = |named: &&NamedTensor| {
+            if only_head { named.tensor.requires_grad() } else { named.parameter.kind.is_learnt() }
+        };
         let mut slots = Vec::new();
-        for named in network.learnt() {
+        for named in network.tensors().iter().filter(learns) {
             let tensor = named.tensor.shallow_clone();
             let zeroes = || tensor.f_detach()?.f_zeros_like();
             let state = (0..states).map(|_| zeroes()).collect::<Result<_, _>>()?;
@@ -45,23 +52,57 @@ impl Optimizer {
             let decay = if decays { config.weight_decay } else { 0.0 };
             slots.push(Slot { name: named.parameter.name.clone(), tensor, decay, state });
         }
-        Ok(Self { kind: config.optimizer, momentum: config.momentum, slots, steps: 0 })
+        let (momentum, clip) = (config.momentum, config.gradient_clip);
+        let gradients = slots.iter().map(|_| None).collect();
+        Ok(Self { kind: config.optimizer, momentum, clip, slots, gradients, steps: 0 })
     }
 
-    /// One step down the gradients of `loss`.
-    pub fn step(&mut self, loss: &Tensor, rate: f64) -> Result<(), TchError> {
-        let tensors: Vec<&Tensor> = self.slots.iter().map(|slot| &slot.tensor).collect();
+    /// Adds the gradients of `loss`, of a part of a step or all of it.
+    pub fn accumulate(&mut self, loss: &Tensor) -> Result<(), TchError> {
+        let learning: Vec<usize> =
+            (0..self.slots.len()).filter(|slot| self.slots[*slot].tensor.requires_grad()).collect();
+        let tensors: Vec<&Tensor> = learning.iter().map(|slot| &self.slots[*slot].tensor).collect();
         let gradients = Tensor::f_run_backward(&[loss], &tensors, false, false)?;
+        for (slot, gradient) in learning.into_iter().zip(gradients) {
+            match &mut self.gradients[slot] {
+                Some(sum) => _ = sum.f_add_(&gradient)?,
+                empty => *empty = Some(gradient),
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what was added up, as after a part that failed.
+    pub fn discard(&mut self) {
+        self.gradients.iter_mut().for_each(|gradient| *gradient = None);
+    }
+
+    /// One step down what was added up.
+    pub fn step(&mut self, rate: f64) -> Result<(), TchError> {
         self.steps += 1;
         tch::no_grad(|| {
-            for (slot, gradient) in self.slots.iter_mut().zip(&gradients) {
+            let scale = self.clip.map(|longest| self.clip_scale(longest)).transpose()?;
+            for (slot, gradient) in self.slots.iter_mut().zip(&mut self.gradients) {
+                let Some(mut gradient) = gradient.take() else { continue };
+                if let Some(scale) = &scale {
+                    _ = gradient.f_mul_(scale)?;
+                }
                 match self.kind {
-                    OptimizerKind::Sgd => sgd(slot, gradient, rate, self.momentum)?,
-                    OptimizerKind::AdamW => adamw(slot, gradient, rate, self.steps)?,
+                    OptimizerKind::Sgd => sgd(slot, &gradient, rate, self.momentum)?,
+                    OptimizerKind::AdamW => adamw(slot, &gradient, rate, self.steps)?,
                 }
             }
             Ok(())
         })
+    }
+
+    /// What gradients are multiplied with so that their norm over all weights is at most `longest`; stays on the device,
+    /// so that nobody waits for it. As `torch.nn.utils.clip_grad_norm_`.
+    fn clip_scale(&self, longest: f64) -> Result<Tensor, TchError> {
+        let norms = self.gradients.iter().flatten().map(|gradient| gradient.f_norm());
+        let norms = norms.collect::<Result<Vec<_>, _>>()?;
+        let length = Tensor::f_stack(&norms, 0)?.f_norm()?;
+        length.f_add_scalar(1e-6)?.f_reciprocal()?.f_multiply_scalar(longest)?.f_clamp_max(1.0)
     }
 
     /// Steps taken so far.
@@ -129,12 +170,80 @@ mod tests {
         let states = if kind == OptimizerKind::Sgd { 1 } else { 2 };
         let state = (0..states).map(|_| Tensor::zeros([1], (Kind::Float, Device::Cpu))).collect();
         let slot = Slot { name: "w".to_owned(), tensor, decay, state };
-        let mut optimizer = Optimizer { kind, momentum: 0.9, slots: vec![slot], steps: 0 };
+        let mut optimizer = of(kind, None, vec![slot]);
         for _ in 0..steps {
             let loss = (&optimizer.slots[0].tensor * 0.5).sum(Kind::Float);
-            optimizer.step(&loss, 0.1).unwrap();
+            optimizer.accumulate(&loss).unwrap();
+            optimizer.step(0.1).unwrap();
         }
         optimizer.slots[0].tensor.double_value(&[0])
+    }
+
+    fn of(kind: OptimizerKind, clip: Option<f64>, slots: Vec<Slot>) -> Optimizer {
+        let gradients = slots.iter().map(|_| None).collect();
+        Optimizer { kind, momentum: 0.9, clip, slots, gradients, steps: 0 }
+    }
+
+    fn slot(values: &[f32], states: usize, decay: f64) -> Slot {
+        let tensor = Tensor::from_slice(values).set_requires_grad(true);
+        let state = (0..states).map(|_| tensor.detach().zeros_like()).collect();
+        Slot { name: "w".to_owned(), tensor, decay, state }
+    }
+
+    /// Five steps with gradients `2 w + (1, -2, 3) / (step + 1)`, at a rate of `0.1 / (step + 1)`.
+    fn journey(mut optimizer: Optimizer) -> Vec<f32> {
+        for step in 0..5 {
+            let slope = Tensor::from_slice(&[1.0_f32, -2.0, 3.0]) / f64::from(step + 1);
+            let w = &optimizer.slots[0].tensor;
+            let loss = (w.square() + w * slope).sum(Kind::Float);
+            optimizer.accumulate(&loss).unwrap();
+            optimizer.step(0.1 / f64::from(step + 1)).unwrap();
+        }
+        Vec::try_from(optimizer.slots[0].tensor.detach()).unwrap()
+    }
+
+    const SGD: [f32; 3] = [-0.09781210, 0.39028035, -0.42320708];
+    const ADAMW: [f32; 3] = [0.27477889, -0.03546790, 0.76828059];
+    const CLIPPED: [f32; 3] = [0.17259549, 0.07925997, 0.23481917];
+
+    fn near(found: &[f32], expected: &[f32]) {
+        let off = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(off < 2e-6, "{found:?} is not {expected:?}");
+    }
+
+    // The expected values of the next three tests were worked out in double precision with numpy, by the update rules
+    // of torch.optim.SGD, torch.optim.AdamW and torch.nn.utils.clip_grad_norm_, without libtorch.
+
+    #[test]
+    fn sgd_goes_the_way_of_pytorchs_rule() {
+        let start = [0.5, -0.25, 1.0];
+        near(&journey(of(OptimizerKind::Sgd, None, vec![slot(&start, 1, 0.01)])), &SGD);
+    }
+
+    #[test]
+    fn adamw_goes_the_way_of_pytorchs_rule() {
+        let start = [0.5, -0.25, 1.0];
+        near(&journey(of(OptimizerKind::AdamW, None, vec![slot(&start, 2, 0.05)])), &ADAMW);
+    }
+
+    #[test]
+    fn clipping_shortens_what_is_longer() {
+        let start = [0.5, -0.25, 1.0];
+        near(&journey(of(OptimizerKind::Sgd, Some(2.0), vec![slot(&start, 1, 0.0)])), &CLIPPED);
+    }
+
+    #[test]
+    fn parts_of_a_step_add_up_and_what_does_not_learn_stays() {
+        let frozen = slot(&[3.0], 1, 0.5);
+        let mut optimizer = of(OptimizerKind::Sgd, None, vec![slot(&[1.0], 1, 0.0), frozen]);
+        _ = optimizer.slots[1].tensor.set_requires_grad(false);
+        for part in [0.25, 0.75] {
+            let loss = (&optimizer.slots[0].tensor * part).sum(Kind::Float);
+            optimizer.accumulate(&loss).unwrap();
+        }
+        optimizer.step(0.5).unwrap();
+        assert_eq!(optimizer.slots[0].tensor.double_value(&[0]), 0.5);
+        assert_eq!(optimizer.slots[1].tensor.double_value(&[0]), 3.0);
     }
 
     #[test]

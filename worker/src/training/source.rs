@@ -5,14 +5,15 @@ use std::ops::ControlFlow;
 use tch::Tensor;
 
 use super::TrainError;
-use super::batches::Batches;
+use super::augment::Viewer;
+use super::batches::{Batch, Batches};
 use super::colour::PrincipalColours;
-use super::config::TrainConfig;
+use super::config::{FreezePolicy, TrainConfig};
 use super::dataset::Dataset;
 use super::features::Features;
 use super::predict::predict;
-use super::random::{self, Purpose};
-use crate::network::{Freeze, Mode, Network};
+use super::show;
+use crate::network::{Mode, Network};
 
 /// The pictures of a run on their way into the network.
 pub(super) struct Source<'a> {
@@ -22,86 +23,130 @@ pub(super) struct Source<'a> {
     features: Option<Features>,
 }
 
-/// One step's answers, with gradients.
-pub(super) struct Answered {
-    /// `[N, classes]`.
-    pub logits: Tensor,
-    /// `[N]`, on the same device.
+/// What the network learns from in one step, or in a part of one.
+pub(super) struct Input {
+    /// Normalised pictures `[N, 3, S, S]`, or what the head reads of them.
+    pub values: Tensor,
+    /// Classes, `[N]`.
     pub labels: Tensor,
+    /// Classes of those that the pictures are mixed with, and the share of the pictures themselves.
+    pub mixed: Option<(Tensor, f64)>,
+    /// Whether `values` are what the head reads.
+    is_features: bool,
+}
+
+impl Input {
     /// N.
-    pub pictures: usize,
+    pub fn len(&self) -> usize {
+        self.labels.size().first().copied().unwrap_or(0) as usize
+    }
+
+    /// A part of it, sharing memory.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn part(&self, part: u32, parts: u32) -> Result<Self, TrainError> {
+        let bound = |part: u32| (self.len() * part as usize / parts as usize) as i64;
+        let (first, count) = (bound(part), bound(part + 1) - bound(part));
+        let mixed = match &self.mixed {
+            Some((labels, share)) => Some((labels.f_narrow(0, first, count)?, *share)),
+            None => None,
+        };
+        let (values, labels) =
+            (self.values.f_narrow(0, first, count)?, self.labels.f_narrow(0, first, count)?);
+        Ok(Self { values, labels, mixed, is_features: self.is_features })
+    }
 }
 
 impl<'a> Source<'a> {
     /// The source that suits what is to learn.
+    ///
+    /// # Errors
+    /// When the device fails.
     pub fn new(network: &Network, dataset: &'a Dataset, config: &'a TrainConfig) -> Result<Self, TrainError> {
         let part = dataset.train();
         let colours = config.augment.color_pca.then(|| PrincipalColours::of(&part.pictures)).transpose()?;
-        let batches = Batches {
-            part,
-            size: dataset.image_size(),
-            batch_size: config.batch_size,
-            augment: config.augment,
-            colours,
-            seed: config.seed,
-        };
+        let (side, size) = (part.pictures.side(), dataset.image_size());
+        let viewer = Viewer { augment: config.augment, colours, side, size };
+        let batches = Batches { part, batch_size: config.batch_size, viewer, seed: config.seed };
         let features = match config.freeze {
-            Freeze::Backbone => Features::plan(network, dataset, config)?,
-            Freeze::None | Freeze::Norm => None,
+            FreezePolicy::Backbone => Features::plan(network, dataset, config)?,
+            FreezePolicy::None | FreezePolicy::Norm | FreezePolicy::Gradual => None,
         };
         Ok(Self { dataset, config, batches, features })
     }
 
-    /// Steps in an epoch.
-    pub fn steps(&self) -> u32 {
-        self.batches.steps()
+    /// Batches of pictures.
+    pub fn batches(&self) -> &Batches<'a> {
+        &self.batches
     }
 
-    /// The order of pictures in an epoch, once what the epoch needs is there; nothing when `progress` breaks.
-    pub fn start(
+    /// Whether the steps learn from stored features.
+    pub fn has_features(&self) -> bool {
+        self.features.is_some()
+    }
+
+    /// Computes what an epoch needs; breaks when `progress`, told pictures done, does.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn prepare(
         &mut self,
         network: &Network,
         epoch: u32,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Result<Option<Vec<usize>>, TrainError> {
-        if let Some(features) = &mut self.features
-            && features.prepare(network, &self.batches, self.config, epoch, progress)?.is_break()
-        {
-            return Ok(None);
+    ) -> Result<ControlFlow<()>, TrainError> {
+        match &mut self.features {
+            Some(features) => features.prepare(network, &self.batches, self.config, epoch, progress),
+            None => Ok(ControlFlow::Continue(())),
         }
-        Ok(Some(self.batches.order(epoch)))
     }
 
-    /// The network's answers for the pictures of one step.
-    pub fn answer(
-        &self,
-        network: &Network,
-        order: &[usize],
-        epoch: u32,
-        step: u32,
-    ) -> Result<Answered, TrainError> {
-        let mut rng = random::stream(self.config.seed, Purpose::Dropout, epoch, step);
-        let mode = Mode::Train { rng: &mut rng, precision: self.config.precision };
-        let chosen = self.batches.chosen(order, step);
-        let logits = match &self.features {
-            Some(features) => network.head(&features.select(epoch, chosen)?, mode)?,
-            None => {
-                let batch = self.batches.batch(order, epoch, step);
-                let normalisation = &self.config.normalisation;
-                let pictures = normalisation.shifted(
-                    &batch.pixels,
-                    self.batches.size,
-                    &batch.shifts,
-                    network.device(),
-                )?;
-                network.forward(&pictures, mode)?.logits
+    /// What a batch shows, on the device.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn shown(&self, network: &Network, batch: &Batch) -> Result<Input, TrainError> {
+        let device = network.device();
+        let values = show::pictures(batch, self.batches.viewer.size, &self.config.normalisation, device)?;
+        let labels = Tensor::f_from_slice(&batch.labels)?.f_to_device(device)?;
+        let mixed = match &batch.mixing {
+            Some(mixing) => {
+                let partners = Tensor::f_from_slice(&mixing.partners)?.f_to_device(device)?;
+                Some((labels.f_index_select(0, &partners)?, mixing.share))
             }
+            None => None,
         };
-        let labels = Tensor::f_from_slice(&self.batches.labels(chosen))?.f_to_device(network.device())?;
-        Ok(Answered { logits, labels, pictures: chosen.len() })
+        Ok(Input { values, labels, mixed, is_features: false })
+    }
+
+    /// What is stored for a step; nothing when there are no features.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn stored(&self, order: &[usize], epoch: u32, step: u32) -> Result<Option<Input>, TrainError> {
+        let Some(features) = &self.features else { return Ok(None) };
+        let chosen = self.batches.chosen(order, step);
+        let values = features.select(epoch, chosen)?;
+        let labels = Tensor::f_from_slice(&self.batches.labels(chosen))?.f_to_device(values.device())?;
+        Ok(Some(Input { values, labels, mixed: None, is_features: true }))
+    }
+
+    /// The network's answers `[N, classes]`.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn logits(&self, network: &Network, input: &Input, mode: Mode<'_>) -> Result<Tensor, TrainError> {
+        if input.is_features {
+            return Ok(network.head(&input.values, mode)?);
+        }
+        Ok(network.forward(&input.values, mode)?.logits)
     }
 
     /// The logits of all validation pictures; nothing when `progress`, told how many are done, breaks.
+    ///
+    /// # Errors
+    /// When the device fails.
     pub fn validate(
         &mut self,
         network: &Network,

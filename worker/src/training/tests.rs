@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use tch::Device;
 
 use super::*;
-use crate::network::{Freeze, Network, Pictures};
+use crate::network::{Network, Pictures};
 
 /// Pictures of three classes that differ in colour and in the direction of their stripes, under noise.
 fn striped(count: usize, side: usize, seed: u64) -> Labelled {
@@ -47,6 +47,8 @@ struct Witness {
     progress: Vec<Progress>,
     stop_at: Option<usize>,
     stop_after: Option<u32>,
+    notes: Vec<String>,
+    steps: Vec<StepRow>,
 }
 
 impl Observer for Witness {
@@ -64,6 +66,18 @@ impl Observer for Witness {
         self.checkpoints.push(snapshot.checkpoint().unwrap());
         if self.stop_after == Some(row.epoch) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
+
+    fn step(&mut self, row: &StepRow) {
+        self.steps.push(row.clone());
+    }
+
+    fn checkpoint(&mut self, snapshot: &Snapshot<'_>) {
+        self.checkpoints.push(snapshot.checkpoint().unwrap());
+    }
+
+    fn note(&mut self, text: &str) {
+        self.notes.push(text.to_owned());
+    }
 }
 
 fn finished(outcome: Outcome) -> Metrics {
@@ -75,7 +89,16 @@ fn finished(outcome: Outcome) -> Metrics {
 
 /// Rows without what depends on the clock.
 fn timeless(rows: &[EpochRow]) -> Vec<EpochRow> {
-    rows.iter().map(|row| EpochRow { images_per_second: 0.0, seconds: 0.0, ..row.clone() }).collect()
+    let timeless = |row: &EpochRow| EpochRow {
+        images_per_second: 0.0,
+        seconds: 0.0,
+        loader_wait_share: 0.0,
+        preparing_seconds: 0.0,
+        elapsed_seconds: 0.0,
+        eta_seconds: 0.0,
+        ..row.clone()
+    };
+    rows.iter().map(timeless).collect()
 }
 
 #[test]
@@ -97,9 +120,9 @@ fn a_network_learns_what_tells_classes_apart() {
 #[test]
 fn a_resumed_run_ends_bit_for_bit_like_an_uninterrupted_one() {
     for (name, optimizer, freeze) in [
-        ("squeezenet1_1", OptimizerKind::AdamW, Freeze::None),
-        ("squeezenet1_1", OptimizerKind::Sgd, Freeze::Backbone),
-        ("resnet18", OptimizerKind::Sgd, Freeze::None),
+        ("squeezenet1_1", OptimizerKind::AdamW, FreezePolicy::None),
+        ("squeezenet1_1", OptimizerKind::Sgd, FreezePolicy::Backbone),
+        ("resnet18", OptimizerKind::Sgd, FreezePolicy::None),
     ] {
         let data = dataset(24, 9);
         let config = TrainConfig { optimizer, learning_rate: 1e-3, freeze, ..config(3) };
@@ -111,7 +134,7 @@ fn a_resumed_run_ends_bit_for_bit_like_an_uninterrupted_one() {
         let stopped = train(&mut network(name), &data, &config, None, &mut first).unwrap();
         assert_eq!(stopped, Outcome::Stopped);
         // What learns comes from the checkpoint, whatever the network holds; what is frozen must be there.
-        let seed = if freeze == Freeze::None { 77 } else { 1 };
+        let seed = if freeze == FreezePolicy::None { 77 } else { 1 };
         let mut resumed = Network::new(backbone::by_name(name).unwrap(), 3, seed, Device::Cpu).unwrap();
         let mut rest = Witness::default();
         let outcome = train(&mut resumed, &data, &config, Some(&first.checkpoints[0]), &mut rest).unwrap();
@@ -122,6 +145,96 @@ fn a_resumed_run_ends_bit_for_bit_like_an_uninterrupted_one() {
         let without_clock = |metrics: Metrics| Metrics { images_per_second: 0.0, seconds: 0.0, ..metrics };
         assert_eq!(without_clock(found), without_clock(expected), "{name}");
     }
+}
+
+#[test]
+fn a_run_stopped_again_and_again_within_its_epochs_ends_bit_for_bit_the_same() {
+    let data = dataset(40, 9);
+    let augment =
+        Augment { resized_crop: Some(0.5), color_jitter: 0.3, rand_augment: 5, mixup: 0.3, ..Augment::PAPER };
+    // Each attempt ends before its so-many-th batch, of whatever kind.
+    for (name, stop_at, config) in [
+        (
+            "squeezenet1_1",
+            3,
+            TrainConfig { optimizer: OptimizerKind::AdamW, ema_decay: 0.9, augment, ..config(3) },
+        ),
+        ("resnet18", 3, TrainConfig { freeze: FreezePolicy::Gradual, gradient_clip: Some(1.0), ..config(3) }),
+        (
+            "squeezenet1_1",
+            9,
+            TrainConfig { freeze: FreezePolicy::Backbone, best_by: BestBy::Map, ..config(3) },
+        ),
+    ] {
+        let config = TrainConfig { learning_rate: 1e-3, label_smoothing: 0.1, ..config };
+        let mut straight = network(name);
+        let mut all = Witness::default();
+        let expected = finished(train(&mut straight, &data, &config, None, &mut all).unwrap());
+
+        let mut checkpoint: Option<Vec<u8>> = None;
+        let mut rows = Vec::new();
+        let mut stops = 0;
+        let (found, resumed) = loop {
+            let mut resumed = network(name);
+            // Judging the finished model starts anew each time: it must be let through.
+            let stop_at = (rows.len() < 3).then_some(stop_at);
+            let mut witness = Witness { stop_at, ..Witness::default() };
+            let outcome = train(&mut resumed, &data, &config, checkpoint.as_deref(), &mut witness).unwrap();
+            rows.extend(witness.rows);
+            if let Outcome::Finished(metrics) = outcome {
+                break (*metrics, resumed);
+            }
+            stops += 1;
+            checkpoint = witness.checkpoints.pop().or(checkpoint);
+        };
+        assert!(stops >= 3, "{name}: {stops}");
+        assert_eq!(timeless(&rows), timeless(&all.rows), "{name}");
+        assert!(resumed.save().unwrap() == straight.save().unwrap(), "{name}: weights differ");
+        assert_eq!(found.validation_loss, expected.validation_loss, "{name}");
+        assert_eq!((found.best_epoch, found.steps), (expected.best_epoch, expected.steps), "{name}");
+    }
+}
+
+#[test]
+fn gradual_freezing_lets_the_last_layers_learn_first() {
+    let mut network = network("resnet18");
+    let before = crate::network::read_tensors(&network.save().unwrap()).unwrap();
+    let config = TrainConfig { freeze: FreezePolicy::Gradual, early_stopping: None, ..config(3) };
+    let mut witness = Witness { stop_after: Some(2), ..Witness::default() };
+    train(&mut network, &dataset(24, 9), &config, None, &mut witness).unwrap();
+    let moved = |name: &str| {
+        let own = network.tensors().named().find(|(other, _)| *other == name).unwrap().1.detach();
+        before.iter().find(|(other, _)| other == name).unwrap().1 != own
+    };
+    assert!(moved("fc.weight") && moved("layer4.1.conv2.weight") && moved("layer4.1.bn2.running_mean"));
+    assert!(!moved("conv1.weight") && !moved("layer1.0.conv1.weight") && !moved("bn1.running_mean"));
+}
+
+#[test]
+fn a_batch_in_parts_learns_what_the_whole_batch_teaches() {
+    // With fixed statistics and without dropout a step does not depend on how its pictures are shared out.
+    let (data, config) = (dataset(32, 9), TrainConfig { freeze: FreezePolicy::Norm, ..config(1) });
+    let run = |parts: u32| {
+        let (mut network, mut witness) = (network("resnet18"), Witness::default());
+        let mut fit = fit::Fit::begin(&mut network, &data, &config, None, &mut witness).unwrap();
+        fit.history.parts = parts;
+        let metrics = finished(fit.run().unwrap());
+        assert_eq!(metrics.parts, parts);
+        (network, witness.rows[0].loss)
+    };
+    let ((whole, loss), (shared, shared_loss)) = (run(1), run(4));
+    assert!((loss - shared_loss).abs() < 1e-4 * loss, "{loss} {shared_loss}");
+    for ((name, a), (_, b)) in whole.tensors().named().zip(shared.tensors().named()) {
+        let off = (a - b).abs().max().double_value(&[]);
+        assert!(off < 1e-4, "{name}: {off}");
+    }
+}
+
+#[test]
+fn a_device_without_memory_is_told_from_other_failures() {
+    let failure = |text: &str| TrainError::from(tch::TchError::Torch(text.to_owned()));
+    assert!(failure("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has").is_out_of_memory());
+    assert!(!failure("CUDA error: an illegal memory access was encountered").is_out_of_memory());
 }
 
 #[test]
@@ -159,7 +272,7 @@ fn patience_ends_a_run_and_the_best_weights_stay() {
     let config = TrainConfig {
         learning_rate: 1e-12,
         early_stopping: Some(EarlyStopping { patience: 2 }),
-        freeze: Freeze::Backbone,
+        freeze: FreezePolicy::Backbone,
         ..config(20)
     };
     let mut network = network("resnet18");
@@ -175,7 +288,7 @@ fn patience_ends_a_run_and_the_best_weights_stay() {
 fn a_frozen_backbone_stays_bit_for_bit() {
     let mut network = network("resnet18");
     let before = crate::network::read_tensors(&network.save().unwrap()).unwrap();
-    let config = TrainConfig { freeze: Freeze::Backbone, ..config(1) };
+    let config = TrainConfig { freeze: FreezePolicy::Backbone, ..config(1) };
     train(&mut network, &dataset(24, 9), &config, None, &mut Witness::default()).unwrap();
     for (name, tensor) in before {
         let now = network.tensors().named().find(|(other, _)| *other == name).unwrap().1;

@@ -1,9 +1,9 @@
-//! Stopping, trying again and deleting one job.
+//! Stopping, pausing, trying again and deleting one job.
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, delete, post, web};
-use lookalike_shared::db::jobs::{self, Job};
-use lookalike_shared::db::queue;
+use lookalike_shared::db::jobs::{self, Job, Standing};
+use lookalike_shared::db::{pausing, queue};
 use lookalike_shared::domain::job::{JobId, JobState};
 use uuid::Uuid;
 
@@ -41,7 +41,59 @@ pub(super) async fn cancel(
     if job.state == JobState::Cancelling || !changed.is_empty() {
         return Ok(accepted(job));
     }
-    Err(Action::Cancel.refusal(id, job.state))
+    Err(Action::Cancel.refusal(id, standing(&job)))
+}
+
+/// Pauses a job: at once when it waits (200: it is `queued` with reason `paused`). One that runs stops at its next batch
+/// and keeps what it has done and its attempt (202: it is `running` with reason `pausing` until then). A paused job is not
+/// started until it is resumed. Pausing a paused job is no error. Needs scope `submit`.
+#[utoipa::path(
+    tag = "jobs",
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "It is paused", body = JobView),
+        (status = 202, description = "It is being paused", body = JobView),
+        (status = 409, description = "It is neither queued nor running nor retrying", body = crate::problem::Problem, content_type = "application/problem+json")
+    )
+)]
+#[post("/jobs/{id}/pause")]
+pub(super) async fn pause(
+    _caller: Caller<Submit>,
+    state: web::Data<State>,
+    id: web::Path<Uuid>,
+) -> Result<HttpResponse, ApiError> {
+    let id = JobId(*id);
+    let changed = pausing::pause_jobs(&state.db, &[id]).await?;
+    let job = jobs::get_job(&state.db, id).await?;
+    if job.paused && job.state == JobState::Queued {
+        return Ok(HttpResponse::Ok().json(JobView::from(job)));
+    }
+    // A job that was to be paused may be in any state by now: it may have ended before it noticed.
+    if job.paused || !changed.is_empty() {
+        return Ok(accepted(job));
+    }
+    Err(Action::Pause.refusal(id, standing(&job)))
+}
+
+/// Lets a paused job go on, from where it stopped if its kind can. Needs scope `submit`.
+#[utoipa::path(
+    tag = "jobs",
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 202, description = "It waits for a worker", body = JobView),
+        (status = 409, description = "It is not paused", body = crate::problem::Problem, content_type = "application/problem+json")
+    )
+)]
+#[post("/jobs/{id}/resume")]
+pub(super) async fn resume(
+    _caller: Caller<Submit>,
+    state: web::Data<State>,
+    id: web::Path<Uuid>,
+) -> Result<HttpResponse, ApiError> {
+    let id = JobId(*id);
+    let changed = pausing::resume_jobs(&state.db, &[id]).await?;
+    let job = jobs::get_job(&state.db, id).await?;
+    if changed.is_empty() { Err(Action::Resume.refusal(id, standing(&job))) } else { Ok(accepted(job)) }
 }
 
 /// Sends a failed or cancelled job back to its queue with at least one attempt left. Needs scope `submit`.
@@ -62,7 +114,7 @@ pub(super) async fn retry(
     let id = JobId(*id);
     let changed = queue::retry_jobs(&state.db, &[id]).await?;
     let job = jobs::get_job(&state.db, id).await?;
-    if changed.is_empty() { Err(Action::Retry.refusal(id, job.state)) } else { Ok(accepted(job)) }
+    if changed.is_empty() { Err(Action::Retry.refusal(id, standing(&job))) } else { Ok(accepted(job)) }
 }
 
 /// Deletes a job that has ended, with its logs, items and metrics. Needs scope `manage`.
@@ -83,9 +135,13 @@ pub(super) async fn delete(
     let id = JobId(*id);
     if jobs::delete_jobs(&state.db, &[id]).await?.is_empty() {
         let job = jobs::get_job(&state.db, id).await?;
-        return Err(Action::Delete.refusal(id, job.state));
+        return Err(Action::Delete.refusal(id, standing(&job)));
     }
     Ok(HttpResponse::NoContent().finish())
+}
+
+fn standing(job: &Job) -> Standing {
+    Standing { state: job.state, paused: job.paused }
 }
 
 fn accepted(job: Job) -> HttpResponse {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::{HttpResponse, post, web};
-use lookalike_shared::db::{DbError, PgPool, jobs, queue};
+use lookalike_shared::db::jobs::{self, Standing};
+use lookalike_shared::db::{DbError, PgPool, pausing, queue};
 use lookalike_shared::domain::job::{JobId, JobState};
 use lookalike_shared::domain::scope::Scope;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,10 @@ pub enum Action {
     Retry,
     /// Forget it.
     Delete,
+    /// Keep it from running, or stop it and keep what it has done.
+    Pause,
+    /// Let a paused one go on.
+    Resume,
 }
 
 impl Action {
@@ -44,23 +49,41 @@ impl Action {
             ],
             Self::Retry => &[JobState::Failed, JobState::Cancelled],
             Self::Delete => &[JobState::Succeeded, JobState::Failed, JobState::Cancelled],
+            Self::Pause => &[JobState::Queued, JobState::Running, JobState::Retrying],
+            Self::Resume => &[JobState::Queued, JobState::Running],
         }
     }
 
-    /// Whether a job in this state is, or already was, where the action leads.
-    fn allows(self, state: JobState) -> bool {
-        self.states().contains(&state) || (self == Self::Cancel && state == JobState::Cancelled)
+    /// Whether it is for paused jobs only, or for others only.
+    fn paused(self) -> Option<bool> {
+        match self {
+            Self::Cancel | Self::Retry | Self::Delete => None,
+            Self::Pause => Some(false),
+            Self::Resume => Some(true),
+        }
     }
 
-    /// 409: why a job in this state refuses.
-    pub fn refusal(self, id: JobId, state: JobState) -> ApiError {
+    /// Whether a job that stands so is, or already was, where the action leads.
+    fn allows(self, job: Standing) -> bool {
+        let paused = self != Self::Resume || job.paused;
+        let was_there = self == Self::Cancel && job.state == JobState::Cancelled;
+        was_there || (paused && self.states().contains(&job.state))
+    }
+
+    /// 409: why a job that stands so refuses.
+    pub fn refusal(self, id: JobId, job: Standing) -> ApiError {
         let done = match self {
             Self::Cancel => "cancelled",
             Self::Retry => "retried",
             Self::Delete => "deleted",
+            Self::Pause => "paused",
+            Self::Resume => {
+                let state = job.state.as_str();
+                return ApiError::conflict(format!("job {id} is {state} and not paused"));
+            }
         };
         let states: Vec<_> = self.states().iter().map(|state| state.as_str()).collect();
-        let (state, states) = (state.as_str(), states.join(", "));
+        let (state, states) = (job.state.as_str(), states.join(", "));
         ApiError::conflict(format!("job {id} is {state}; only a job that is {states} can be {done}"))
     }
 
@@ -69,6 +92,8 @@ impl Action {
             Self::Cancel => queue::cancel_jobs(db, ids).await?.into_iter().map(|(id, _)| id).collect(),
             Self::Retry => queue::retry_jobs(db, ids).await?.into_iter().collect(),
             Self::Delete => jobs::delete_jobs(db, ids).await?.into_iter().collect(),
+            Self::Pause => pausing::pause_jobs(db, ids).await?.into_iter().map(|(id, _)| id).collect(),
+            Self::Resume => pausing::resume_jobs(db, ids).await?.into_iter().collect(),
         })
     }
 }
@@ -91,7 +116,7 @@ pub(super) struct BulkRequest {
     dry_run: bool,
 }
 
-/// Stops, retries or deletes up to 1000 jobs and answers for each. Needs scope `submit`, and `manage` to delete.
+/// Cancels, retries, pauses, resumes or deletes up to 1000 jobs and answers for each. Needs scope `submit`, and `manage` to delete.
 #[utoipa::path(
     tag = "jobs",
     request_body = BulkRequest,
@@ -109,14 +134,15 @@ pub(super) async fn bulk(
     }
     let ids = chosen(&state.db, action, ids, filter).await?;
     let changed = if dry_run { BTreeSet::new() } else { action.run(&state.db, &ids).await? };
-    let states: BTreeMap<JobId, JobState> = jobs::list_states(&state.db, &ids).await?.into_iter().collect();
+    let standings = jobs::list_standings(&state.db, &ids).await?;
+    let standings: BTreeMap<JobId, Standing> = standings.into_iter().collect();
     let items: Vec<BulkItem> = ids
         .iter()
-        .map(|id| match (changed.contains(id), states.get(id)) {
+        .map(|id| match (changed.contains(id), standings.get(id)) {
             (true, _) => fine(*id),
             (false, None) => refused(*id, &ApiError::not_found("job", id)),
-            (false, Some(state)) if action.allows(*state) => fine(*id),
-            (false, Some(state)) => refused(*id, &action.refusal(*id, *state)),
+            (false, Some(job)) if action.allows(*job) => fine(*id),
+            (false, Some(job)) => refused(*id, &action.refusal(*id, *job)),
         })
         .collect();
     let affected = items.iter().filter(|item| item.ok).count();
@@ -140,7 +166,7 @@ async fn chosen(
             Err(ApiError::invalid_field("/ids", detail))
         }
         (None, Some(filter)) => {
-            let Some(filter) = filter.filter(action.states()) else { return Ok(Vec::new()) };
+            let Some(filter) = filter.filter(action.states(), action.paused()) else { return Ok(Vec::new()) };
             let found = jobs::list_jobs(db, &filter, MAX_BULK as i64).await?;
             Ok(found.into_iter().map(|job| job.id).collect())
         }

@@ -1,11 +1,9 @@
-//! One job, what it said and what it measured.
+//! One job, and what it said.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use lookalike_shared::db::jobs;
 use lookalike_shared::db::logs::list_lines;
-use lookalike_shared::db::metrics::list_epochs;
 use lookalike_shared::domain::job::JobId;
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::auth::Caller;
@@ -72,32 +70,4 @@ pub(super) async fn logs(
     jobs::get_job(&state.db, id).await?;
     let rows = list_lines(&state.db, id, after.unwrap_or(0), limit + 1).await?;
     Ok(HttpResponse::Ok().json(Listed::of_rows(rows, limit, |last| last.id, LogLineView::from)))
-}
-
-/// What a training job measured, one row per epoch.
-#[utoipa::path(
-    tag = "jobs",
-    params(("id" = Uuid, Path), Page),
-    responses((status = 200, description = "Rows with `epoch` and what was measured in it", body = Listed<Object>))
-)]
-#[get("/jobs/{id}/metrics")]
-pub(super) async fn metrics(
-    _caller: Caller,
-    state: web::Data<State>,
-    id: web::Path<Uuid>,
-    page: Query<Page>,
-) -> Result<HttpResponse, ApiError> {
-    let id = JobId(*id);
-    let (limit, after) = (page.limit()?, page.after::<i32>()?);
-    jobs::get_job(&state.db, id).await?;
-    let rows = list_epochs(&state.db, id, after.unwrap_or(i32::MIN), limit + 1).await?;
-    Ok(HttpResponse::Ok().json(Listed::of_rows(rows, limit, |(epoch, _)| *epoch, with_epoch)))
-}
-
-fn with_epoch((epoch, row): (i32, Value)) -> Value {
-    let mut fields = json!({"epoch": epoch});
-    if let (Value::Object(fields), Value::Object(row)) = (&mut fields, row) {
-        fields.extend(row.into_iter().filter(|(name, _)| name != "epoch"));
-    }
-    fields
 }

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::extract::{List, Moment, Repeated};
 
-/// A label asked for: `key:value`.
+/// A label asked for: `key:value`, or `key=value`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label(String, String);
 
@@ -19,7 +19,7 @@ impl FromStr for Label {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
+        match text.split_once([':', '=']) {
             Some(_) if text.contains('\0') => Err("a label holds no NUL".to_owned()),
             Some((key, value)) if !key.is_empty() => Ok(Self(key.to_owned(), value.to_owned())),
             _ => Err(format!("\"{}\" is no key:value", text.chars().take(80).collect::<String>())),
@@ -41,12 +41,14 @@ pub struct JobQuery {
     /// Only these queues: repeated, or separated by commas.
     #[param(value_type = Option<String>, example = "search")]
     queue: List<Queue>,
-    /// Only jobs with this label; repeat it for several.
+    /// Only jobs with this label, `key:value`; repeat it for several.
     #[param(value_type = Option<String>, example = "team:x")]
     label: Repeated<Label>,
     /// Only jobs submitted at this time or later.
     #[param(value_type = Option<String>, format = DateTime)]
     since: Option<Moment>,
+    /// Only jobs that are paused or about to be; with `false`, only others.
+    paused: Option<bool>,
 }
 
 impl JobQuery {
@@ -58,6 +60,7 @@ impl JobQuery {
             queues: self.queue.0,
             labels: labels(self.label.0),
             since: self.since.map(|since| since.0),
+            paused: self.paused,
             before: None,
         }
     }
@@ -90,8 +93,9 @@ pub struct BulkFilter {
 }
 
 impl BulkFilter {
-    /// The filter of the database, narrowed to the states of `within`. None when no state is left.
-    pub fn filter(self, within: &[JobState]) -> Option<JobFilter> {
+    /// The filter of the database, narrowed to the states of `within` and to what is paused or not. None when no
+    /// state is left.
+    pub fn filter(self, within: &[JobState], paused: Option<bool>) -> Option<JobFilter> {
         let asked = |state: &JobState| self.state.0.is_empty() || self.state.0.contains(state);
         let states: Vec<JobState> = within.iter().copied().filter(asked).collect();
         (!states.is_empty()).then(|| JobFilter {
@@ -100,12 +104,14 @@ impl BulkFilter {
             queues: self.queue.0,
             labels: labels(self.label.0),
             since: self.since.map(|since| since.0),
+            paused,
             before: None,
         })
     }
 }
 
-fn labels(labels: Vec<Label>) -> Option<serde_json::Value> {
+/// All of these labels, as the database is asked for them; none when there are none.
+pub fn labels(labels: Vec<Label>) -> Option<serde_json::Value> {
     let labels: BTreeMap<String, String> = labels.into_iter().map(|Label(key, value)| (key, value)).collect();
     (!labels.is_empty()).then(|| serde_json::json!(labels))
 }
@@ -146,7 +152,7 @@ mod tests {
         let filter: BulkFilter =
             serde_json::from_str(r#"{"kind": "train, index", "state": ["queued"], "label": "a:b:c"}"#)
                 .unwrap();
-        let filter = filter.filter(&JobState::ALL).unwrap();
+        let filter = filter.filter(&JobState::ALL, None).unwrap();
         assert_eq!(filter.kinds, [JobKind::Train, JobKind::Index]);
         assert_eq!(filter.states, [JobState::Queued]);
         assert_eq!(filter.labels, Some(serde_json::json!({"a": "b:c"})));
@@ -155,7 +161,7 @@ mod tests {
     #[test]
     fn states_that_an_action_cannot_change_are_left_out() {
         let filter = |text| serde_json::from_str::<BulkFilter>(text).unwrap();
-        assert!(filter(r#"{"state": "succeeded"}"#).filter(&[JobState::Queued]).is_none());
-        assert_eq!(filter("{}").filter(&[JobState::Queued]).unwrap().states, [JobState::Queued]);
+        assert!(filter(r#"{"state": "succeeded"}"#).filter(&[JobState::Queued], None).is_none());
+        assert_eq!(filter("{}").filter(&[JobState::Queued], None).unwrap().states, [JobState::Queued]);
     }
 }

@@ -58,12 +58,33 @@ impl HeaderReader {
         Ok(())
     }
 
+    /// The header, once it is whole.
+    ///
+    /// # Errors
+    /// [`BadHeader::Json`].
+    pub fn metadata(&self) -> Result<Option<Metadata>, BadHeader> {
+        let header = self
+            .header_bytes()
+            .and_then(|length| self.start.get(LENGTH_BYTES..LENGTH_BYTES + length as usize));
+        header.map(serde_json::from_slice).transpose().map_err(BadHeader::from)
+    }
+
+    /// What is wrong with a file that has ended before its header is whole.
+    pub fn short(&self) -> BadHeader {
+        BadHeader::Short(self.file_bytes)
+    }
+
+    /// Bytes before the data, once it is known.
+    pub fn data_start(&self) -> Option<u64> {
+        Some(LENGTH_BYTES as u64 + self.header_bytes()?)
+    }
+
     /// The tensors of the file, which has ended, in the order of their data.
     ///
     /// # Errors
     /// [`BadHeader`].
     pub fn finish(self) -> Result<Vec<TensorInfo>, BadHeader> {
-        let short = BadHeader::Short(self.file_bytes);
+        let short = self.short();
         let Some(length) = self.header_bytes() else { return Err(short) };
         let end = LENGTH_BYTES + length as usize;
         if self.start.len() < end {

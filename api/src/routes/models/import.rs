@@ -5,22 +5,21 @@
 
 use std::collections::HashSet;
 
-use actix_multipart::{Field, Multipart};
+use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures::TryStreamExt;
 use lookalike_shared::db::models::{self, NewModel};
 use lookalike_shared::db::{DbError, PgConnection};
 use lookalike_shared::domain::FieldError;
-use lookalike_shared::domain::backbone::{self, Backbone, ImportReport, TensorInfo};
+use lookalike_shared::domain::backbone::{self, Backbone, ImportReport};
 use lookalike_shared::domain::name::{ModelRef, Name};
-use lookalike_shared::storage::{Writer, model_folder};
+use lookalike_shared::storage::model_folder;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::header::HeaderReader;
 use super::made;
+use super::receive::{File, receive};
 use crate::auth::{Caller, Manage};
 use crate::idempotency::{self, Created};
 use crate::multipart::{self, MAX_TEXT_BYTES};
@@ -45,15 +44,6 @@ struct Parts {
     classes: Option<String>,
     image_size: Option<String>,
     file: Option<File>,
-}
-
-/// The weights: on their way to the store, with what was learnt of them.
-struct File {
-    writer: Writer,
-    name: String,
-    bytes: u64,
-    sha256: [u8; 32],
-    tensors: Result<Vec<TensorInfo>, String>,
 }
 
 /// An import that breaks no rule.
@@ -103,7 +93,10 @@ async fn read(state: &State, key: &str, mut form: Multipart, parts: &mut Parts) 
         let name = field.name().unwrap_or_default().to_owned();
         let target = match name.as_str() {
             "file" => {
-                read_file(state, key, &mut field, parts).await?;
+                if parts.file.is_some() {
+                    return Err(ApiError::invalid_field("/file", "the part is given twice"));
+                }
+                receive(state, key, &mut field, &mut parts.file).await?;
                 continue;
             }
             "name" => &mut parts.name,
@@ -123,35 +116,6 @@ async fn read(state: &State, key: &str, mut form: Multipart, parts: &mut Parts) 
     Ok(())
 }
 
-/// Streams the weights to the store.
-async fn read_file(state: &State, key: &str, field: &mut Field, parts: &mut Parts) -> Result<(), ApiError> {
-    if parts.file.is_some() {
-        return Err(ApiError::invalid_field("/file", "the part is given twice"));
-    }
-    let file = parts.file.insert(File {
-        writer: state.storage.artifacts().writer(key)?,
-        name: multipart::file_name(field).unwrap_or_default(),
-        bytes: 0,
-        sha256: [0; 32],
-        tensors: Ok(Vec::new()),
-    });
-    let limit = state.limits.max_upload_bytes;
-    let mut hash = Sha256::new();
-    let mut header = HeaderReader::default();
-    while let Some(piece) = field.try_next().await.map_err(multipart::broken)? {
-        file.bytes += piece.len() as u64;
-        if file.bytes > limit {
-            return Err(ApiError::too_large("the file", limit));
-        }
-        header.push(&piece).map_err(|error| ApiError::invalid_field("/file", error.to_string()))?;
-        hash.update(&piece);
-        file.writer.write(piece).await?;
-    }
-    file.sha256 = hash.finalize().into();
-    file.tensors = header.finish().map_err(|error| error.to_string());
-    Ok(())
-}
-
 /// Checks every rule, and tells every one that is broken.
 fn judge(parts: &Parts) -> Result<Accepted, ApiError> {
     let mut errors = Vec::new();
@@ -161,6 +125,7 @@ fn judge(parts: &Parts) -> Result<Accepted, ApiError> {
         require(&mut errors, "backbone", parts.backbone.as_deref().map(str::trim), backbone::by_name);
     let image_size = image_size(&mut errors, parts.image_size.as_deref(), backbone);
     let classes = classes(&mut errors, parts.classes.as_deref());
+    let backbone = backbone.map(|backbone| variant(parts.file.as_ref(), backbone));
     let report = report(&mut errors, parts.file.as_ref(), backbone);
     let classes = match (&report, classes) {
         (Some(report), classes) => fit_classes(&mut errors, report.classes, classes),
@@ -199,6 +164,12 @@ fn image_size(errors: &mut Vec<FieldError>, text: Option<&str>, backbone: Option
             None
         }
     }
+}
+
+/// The network with embeddings of the length that the file's projection gives, if it has one.
+fn variant(file: Option<&File>, backbone: &'static Backbone) -> &'static Backbone {
+    let tensors = file.and_then(|file| file.tensors.as_ref().ok());
+    tensors.map_or(backbone, |tensors| backbone.variant_of(tensors))
 }
 
 /// What the file holds, if it fits the network.

@@ -1,29 +1,34 @@
-//! Models: listed, looked at, downloaded, imported, made the default, deleted.
+//! Models: listed, looked at, compared, downloaded, imported, labelled, made the default, deleted.
 
+mod compare;
+mod export;
 mod files;
 mod header;
 mod import;
+mod receive;
+mod registry;
 
 use std::collections::BTreeSet;
 
-use actix_web::http::header as http;
-use actix_web::http::header::ContentEncoding;
-use actix_web::{HttpRequest, HttpResponse, delete, get, post, put, web};
+use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
 use lookalike_shared::db::models::{self, Model};
 use lookalike_shared::db::{self, PgConnection};
 use lookalike_shared::domain::name::{ModelRef, Name};
 use lookalike_shared::storage::model_folder;
+use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::auth::{Caller, Manage, Read};
 use crate::etag;
-use crate::extract::{Json, Query};
+use crate::extract::{Query, Repeated};
 use crate::multipart;
 use crate::paging::{Listed, Page};
 use crate::problem::{ApiError, Problem};
+use crate::routes::jobs::filter::{Label, labels};
 use crate::state::State;
-use crate::views::model::{ConfusionView, DefaultVersionRequest, ImportForm, ModelVersionView, ModelView};
+use crate::views::model::{ConfusionView, ImportForm, ModelVersionView, ModelView};
 
 /// The word in a path that means the version that a name alone means.
 const DEFAULT: &str = "default";
@@ -37,36 +42,51 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(import_model)
         .service(list_versions)
         .service(delete_model)
-        .service(set_default_version)
+        .service(registry::set_default_version)
+        .service(registry::roll_back)
+        .service(registry::set_labels)
+        .service(compare::compare)
         .service(get_version)
         .service(delete_version)
         .service(get_confusion)
-        .service(get_weights)
+        .service(export::get_weights)
+        .service(export::get_onnx)
         .service(files::get_files);
+}
+
+/// What lists of models are narrowed to.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+struct ModelQuery {
+    /// Only versions with this label, `key:value`; repeat it for several. A name is listed for any version of it.
+    #[param(value_type = Option<String>, example = "team:x")]
+    label: Repeated<Label>,
 }
 
 /// Every model by name, with its newest version.
 #[utoipa::path(
     tag = "models",
-    params(Page),
+    params(ModelQuery, Page),
     responses((status = 200, description = "A page of models", body = Listed<ModelView>))
 )]
 #[get("/models")]
 async fn list_models(
     _caller: Caller<Read>,
     state: web::Data<State>,
+    query: Query<ModelQuery>,
     page: Query<Page>,
 ) -> Result<web::Json<Listed<ModelView>>, ApiError> {
-    let limit = page.limit()?;
+    let (limit, labels) = (page.limit()?, labels(query.0.label.0));
     let after: String = page.after()?.unwrap_or_default();
-    let found = models::list_names(&state.db, &after, limit + 1).await?;
+    let found = models::list_names(&state.db, labels.as_ref(), &after, limit + 1).await?;
     Ok(web::Json(Listed::of_rows(found, limit, |last| last.latest.name.clone(), ModelView::from)))
 }
 
 /// Every version of a model, newest first.
 #[utoipa::path(
     tag = "models",
-    params(("name" = Name, Path, description = "The model"), Page),
+    params(("name" = Name, Path, description = "The model"), ModelQuery, Page),
     responses(
         (status = 200, description = "A page of versions", body = Listed<ModelVersionView>),
         (status = 404, description = "No such model", body = Problem, content_type = "application/problem+json"),
@@ -77,11 +97,12 @@ async fn list_versions(
     _caller: Caller<Read>,
     state: web::Data<State>,
     name: web::Path<Name>,
+    query: Query<ModelQuery>,
     page: Query<Page>,
 ) -> Result<web::Json<Listed<ModelVersionView>>, ApiError> {
-    let (limit, before) = (page.limit()?, page.after()?);
-    let found = models::list_versions(&state.db, &name, before, limit + 1).await?;
-    if found.is_empty() && before.is_none() {
+    let (limit, before, labels) = (page.limit()?, page.after()?, labels(query.0.label.0));
+    let found = models::list_versions(&state.db, &name, labels.as_ref(), before, limit + 1).await?;
+    if found.is_empty() && before.is_none() && labels.is_none() {
         return Err(ApiError::not_found("model", name));
     }
     Ok(web::Json(Listed::of_rows(found, limit, |last| last.version, ModelVersionView::from)))
@@ -139,47 +160,14 @@ async fn get_confusion(
     Ok(etag::respond(&request, &ConfusionView::of(model).ok_or(unmeasured)?))
 }
 
-/// The weights of a version, as a safetensors file.
-#[utoipa::path(
-    tag = "models",
-    params(
-        ("name" = Name, Path, description = "The model"),
-        ("version" = String, Path, description = "Its number, or `default`", example = "1"),
-    ),
-    responses(
-        (status = 200, description = "The weights", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 304, description = "Unchanged since `If-None-Match`"),
-        (status = 404, description = "No such version", body = Problem, content_type = "application/problem+json"),
-    )
-)]
-#[get("/models/{name}/{version}/weights")]
-async fn get_weights(
-    _caller: Caller<Read>,
-    state: web::Data<State>,
-    request: HttpRequest,
-    path: web::Path<(Name, String)>,
-) -> Result<HttpResponse, ApiError> {
-    let model = models::get_model(&state.db, &reference(path.into_inner())?).await?;
-    let tag = etag::of(&model.weights_sha256);
-    if etag::matches(&request, &tag) {
-        return Ok(HttpResponse::NotModified().insert_header((http::ETAG, tag)).finish());
-    }
-    let (object, bytes) = state.storage.artifacts().open(&model.weights_key).await?;
-    Ok(HttpResponse::Ok()
-        .content_type("application/octet-stream")
-        .insert_header(files::attachment(format!("{}-{}.safetensors", model.name, model.version)))
-        // Numbers do not get smaller by compression, only slower.
-        .insert_header(ContentEncoding::Identity)
-        .insert_header((http::ETAG, tag))
-        .insert_header((http::CACHE_CONTROL, "private, no-cache"))
-        .no_chunking(object.size)
-        .streaming(bytes))
-}
-
 /// Import weights that were trained elsewhere.
 ///
-/// The file's header is compared with the network: every tensor that is missing, unexpected, or of another shape
-/// or type is told. The import becomes the next version of its name. Needs scope `manage`.
+/// The file is safetensors, or what PyTorch saves: a state dict (`.pth`, `.pt`), alone or under `state_dict` or `model`
+/// of a checkpoint, a compiled module, or tch's `.ot`. The format is told by the content, nothing in it is executed,
+/// and it is stored as safetensors of 32-bit floats. Names as published for Caffe's AlexNet (`conv1` to `fc8`), for
+/// DenseNets until 2018 and by DataParallel are understood. The tensors are compared with the network: every one that
+/// is missing, unexpected, or of another shape or type is told. A tensor `projection.weight` `[D, features]` makes
+/// embeddings of D values. The import becomes the next version of its name. Needs scope `manage`.
 #[utoipa::path(
     tag = "models",
     request_body(content = ImportForm, content_type = "multipart/form-data"),
@@ -202,41 +190,6 @@ async fn import_model(
         return Err(multipart::unsupported(&request, "multipart/form-data"));
     }
     import::import(&state, &caller, &request, body).await
-}
-
-/// Say which version a name alone means.
-///
-/// Without this it is the newest. Needs scope `manage`.
-#[utoipa::path(
-    tag = "models",
-    params(("name" = Name, Path, description = "The model")),
-    request_body = DefaultVersionRequest,
-    responses(
-        (status = 200, description = "The version that is the default now", body = ModelVersionView),
-        (status = 404, description = "No such model", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The model has no such version", body = Problem,
-         content_type = "application/problem+json"),
-    )
-)]
-#[put("/models/{name}/default")]
-async fn set_default_version(
-    _caller: Caller<Manage>,
-    state: web::Data<State>,
-    name: web::Path<Name>,
-    body: Json<DefaultVersionRequest>,
-) -> Result<web::Json<ModelVersionView>, ApiError> {
-    let (name, version) = (name.into_inner(), body.0.version);
-    let mut tx = db::begin(&state.db).await?;
-    models::get_model(&mut *tx, &ModelRef { name: name.clone(), version: None }).await?;
-    if !models::set_default(&mut *tx, &name, version).await? {
-        return Err(ApiError::invalid_field(
-            "/version",
-            format!("model \"{name}\" has no version {version}"),
-        ));
-    }
-    let model = models::get_model(&mut *tx, &ModelRef { name, version: Some(version) }).await?;
-    db::commit(tx).await?;
-    Ok(web::Json(model.into()))
 }
 
 /// Delete one version with its weights. Needs scope `manage`.
@@ -285,7 +238,7 @@ async fn delete_model(
     name: web::Path<Name>,
 ) -> Result<HttpResponse, ApiError> {
     let mut tx = db::begin(&state.db).await?;
-    let versions = models::list_versions(&mut *tx, &name, None, MAX_VERSIONS).await?;
+    let versions = models::list_versions(&mut *tx, &name, None, None, MAX_VERSIONS).await?;
     if versions.is_empty() {
         return Err(ApiError::not_found("model", name));
     }

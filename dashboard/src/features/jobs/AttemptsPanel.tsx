@@ -39,7 +39,7 @@ function Row({ attempt }: { attempt: Attempt }) {
         <Group gap="sm">
           <Text fw={600} size="sm">Attempt {attempt.number}</Text>
           <StateBadge state={attempt.end ?? "running"} />
-          {attempt.end === "queued" && <Text size="sm" c="dimmed">handed back by its worker</Text>}
+          {attempt.end === "queued" && <Text size="sm" c="dimmed">handed back, not used up</Text>}
         </Group>
         <Text size="sm" c="dimmed" component="div" className="tabular">
           <TimeAgo at={attempt.startedAt} /> · {duration(between(attempt.startedAt, attempt.endedAt, now))}

@@ -1,6 +1,6 @@
 import { Button, Group, Paper, Text, Transition } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { IconHandStop, IconRotateClockwise2, IconTrash, IconX } from "@tabler/icons-react";
+import { IconHandStop, IconPlayerPause, IconPlayerPlay, IconRotateClockwise2, IconTrash, IconX } from "@tabler/icons-react";
 import { useState } from "react";
 import type { Job, JobAction } from "~/api/types";
 import { counted } from "~/format/number";
@@ -13,12 +13,26 @@ import { allows } from "./states";
 import type { Selection } from "./useSelection";
 
 const ACTIONS: { action: JobAction; label: string; icon: typeof IconTrash }[] = [
+  { action: "pause", label: "Pause", icon: IconPlayerPause },
+  { action: "resume", label: "Resume", icon: IconPlayerPlay },
   { action: "cancel", label: "Cancel", icon: IconHandStop },
   { action: "retry", label: "Retry", icon: IconRotateClockwise2 },
   { action: "delete", label: "Delete", icon: IconTrash },
 ];
 
-const DONE: Record<JobAction, string> = { cancel: "Cancelled", retry: "Sent back", delete: "Deleted" };
+const DONE: Record<JobAction, string> = { cancel: "Cancelled", retry: "Sent back", delete: "Deleted", pause: "Paused", resume: "Resumed" };
+
+/** What is said before an action on many jobs. */
+const ASKED: Record<JobAction, string> = {
+  delete: "Their results, logs and metrics go with them. Trained models and filled indexes stay.",
+  cancel: "Running jobs stop at their next batch and keep what they have stored so far.",
+  retry: "They go back to their queues and start a new attempt.",
+  pause: "Running jobs stop at their next batch and keep what they have done. None starts until it is resumed.",
+  resume: "They go on once workers are free.",
+};
+
+/** What can be taken back needs no second question for a few jobs. */
+const GENTLE: JobAction[] = ["retry", "pause", "resume"];
 
 interface Props {
   jobs: Job[];
@@ -38,7 +52,7 @@ export function BulkBar({ jobs, selection, filter, more }: Props) {
   const what = everything ? "all matching jobs" : counted(picked.length, "job");
 
   function run(action: JobAction) {
-    const target = everything ? { matching: filter } : { ids: picked.filter((job) => allows(job.state, action)).map((job) => job.id) };
+    const target = everything ? { matching: filter } : { ids: picked.filter((job) => allows(job, action)).map((job) => job.id) };
     bulk.mutate({ action, target }, {
       onSuccess: ({ affected }) => {
         notifications.show({ color: "teal", message: `${DONE[action]} ${counted(affected, "job")}.` });
@@ -64,7 +78,7 @@ export function BulkBar({ jobs, selection, filter, more }: Props) {
             </Group>
             <Group gap={8} wrap="nowrap">
               {ACTIONS.map(({ action, label, icon: Icon }) => {
-                const able = everything ? picked.length : picked.filter((job) => allows(job.state, action)).length;
+                const able = everything ? picked.length : picked.filter((job) => allows(job, action)).length;
                 return (
                   <Button
                     key={action}
@@ -72,7 +86,7 @@ export function BulkBar({ jobs, selection, filter, more }: Props) {
                     color={action === "delete" ? "red" : undefined}
                     leftSection={<Icon size={15} />}
                     disabled={able === 0 || (action === "delete" && !manage)}
-                    onClick={() => (action === "retry" && !everything ? run(action) : setAsked(action))}
+                    onClick={() => (GENTLE.includes(action) && !everything ? run(action) : setAsked(action))}
                   >
                     {label}{!everything && able > 0 && able < picked.length ? ` ${able}` : ""}
                   </Button>
@@ -84,17 +98,19 @@ export function BulkBar({ jobs, selection, filter, more }: Props) {
       </Transition>
       <Confirm
         opened={asked !== null}
-        title={`${asked === "cancel" ? "Cancel" : asked === "retry" ? "Retry" : "Delete"} ${what}?`}
-        action={asked === "cancel" ? "Cancel them" : asked === "retry" ? "Retry them" : "Delete them"}
-        danger={asked !== "retry"}
+        title={`${labelOf(asked)} ${what}?`}
+        action={`${labelOf(asked)} them`}
+        danger={asked !== null && !GENTLE.includes(asked)}
         busy={bulk.isPending}
         onConfirm={() => asked !== null && run(asked)}
         onClose={() => setAsked(null)}
       >
-        {asked === "delete" && "Their results, logs and metrics go with them. Trained models and filled indexes stay."}
-        {asked === "cancel" && "Running jobs stop at their next batch and keep what they have stored so far."}
-        {asked === "retry" && "They go back to their queues and start a new attempt."}
+        {asked !== null && ASKED[asked]}
       </Confirm>
     </>
   );
+}
+
+function labelOf(action: JobAction | null): string {
+  return ACTIONS.find((each) => each.action === action)?.label ?? "";
 }

@@ -1,7 +1,7 @@
 import { Button, Group } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useNavigate } from "@tanstack/react-router";
-import { IconHandStop, IconRotateClockwise2, IconTrash } from "@tabler/icons-react";
+import { IconHandStop, IconPlayerPause, IconPlayerPlay, IconRotateClockwise2, IconTrash } from "@tabler/icons-react";
 import { useState } from "react";
 import type { Job, JobAction } from "~/api/types";
 import { useMay } from "~/features/session/useMay";
@@ -14,9 +14,11 @@ const DONE: Record<JobAction, string> = {
   cancel: "The job was asked to stop.",
   retry: "The job is back in its queue.",
   delete: "The job was deleted.",
+  pause: "The job is being paused.",
+  resume: "The job goes on once a worker is free.",
 };
 
-/** Cancel, retry and delete, each enabled in the states that allow it. */
+/** Pause, resume, cancel, retry and delete, each enabled in the states that allow it. */
 export function JobActions({ job }: { job: Job }) {
   const [asking, setAsking] = useState(false);
   const navigate = useNavigate();
@@ -35,10 +37,19 @@ export function JobActions({ job }: { job: Job }) {
     });
   }
 
-  const able = (action: JobAction) => (action === "delete" ? manage : submit) && allows(job.state, action) && !act.isPending;
+  const able = (action: JobAction) => (action === "delete" ? manage : submit) && allows(job, action) && !act.isPending;
   const doing = (action: JobAction) => act.isPending && act.variables === action;
   return (
     <Group gap="xs">
+      {job.paused ? (
+        <Button leftSection={<IconPlayerPlay size={16} />} disabled={!able("resume")} loading={doing("resume")} onClick={() => run("resume")}>
+          Resume
+        </Button>
+      ) : (
+        <Button variant="default" leftSection={<IconPlayerPause size={16} />} disabled={!able("pause")} loading={doing("pause")} onClick={() => run("pause")}>
+          Pause
+        </Button>
+      )}
       <Button variant="default" leftSection={<IconHandStop size={16} />} disabled={!able("cancel")} loading={doing("cancel")} onClick={() => run("cancel")}>
         Cancel
       </Button>

@@ -70,10 +70,10 @@ function Shown({ job, tab, onTab }: { job: Job; tab: JobTab; onTab: (tab: JobTab
           <Group gap={12} component="span">
             <KindIcon kind={job.kind} size={34} />
             <span>{kindOf(job.kind).label} {title}</span>
-            <StateBadge state={job.state} size="lg" />
+            <StateBadge state={job.state} paused={job.paused} size="lg" />
           </Group>
         }
-        below={`${job.state_reason ?? STATES[job.state].about}${detail === "" ? "" : ` · ${detail}`}`}
+        below={`${about(job)}${detail === "" ? "" : ` · ${detail}`}`}
         actions={<JobActions job={job} />}
       />
       <Tabs value={tab} onChange={(value) => onTab((value ?? "overview") as JobTab)} keepMounted={false}>
@@ -92,6 +92,12 @@ function Shown({ job, tab, onTab }: { job: Job; tab: JobTab; onTab: (tab: JobTab
   );
 }
 
+/** Why the job stands where it stands. */
+function about(job: Job): string {
+  if (job.paused) return job.state === "running" ? "Stops at its next batch and keeps what it has done" : "Paused until it is resumed";
+  return job.state_reason ?? STATES[job.state].about;
+}
+
 function Overview({ job }: { job: Job }) {
   const running = !isFinal(job.state);
   return (
@@ -107,7 +113,7 @@ function Overview({ job }: { job: Job }) {
           {running && <ProgressPanel job={job} />}
           {job.kind === "train" && (
             <Suspense fallback={<Panel title="Training curve"><Loading rows={6} /></Panel>}>
-              <TrainingCurve id={job.id} running={running} />
+              <TrainingCurve id={job.id} running={running && !job.paused} />
             </Suspense>
           )}
           <ResultPanel job={job} />

@@ -40,7 +40,7 @@ export const JobRow = memo(function JobRow({ job, selected, onToggle, onOpen }: 
         />
       </td>
       <td className={classes.title}><JobTitle job={job} /></td>
-      <td className={classes.state}><StateBadge state={job.state} /></td>
+      <td className={classes.state}><StateBadge state={job.state} paused={job.paused} /></td>
       <td className={classes.progress}><JobProgress job={job} /></td>
       <td className={classes.queue}><Text size="sm" c="dimmed">{job.queue}</Text></td>
       <td className={classes.attempt}>

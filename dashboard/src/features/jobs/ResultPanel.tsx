@@ -1,14 +1,14 @@
-import type { EvaluateResult, IndexResult, Job, SearchResult, TrainResult, ValidateResult } from "~/api/types";
+import type { EvaluateResult, IndexResult, Job, SearchResult, TrainResult } from "~/api/types";
 import { count, percent, significant } from "~/format/number";
 import { duration } from "~/format/time";
 import { Figures } from "~/ui/Figures";
 import { ButtonLink } from "~/ui/links";
 import { PrecisionTable } from "~/ui/PrecisionTable";
-import { ClassSizes } from "./ClassSizes";
 import { HitStrip } from "./HitStrip";
 import { JsonPanel } from "./JsonPanel";
 import { PerClass } from "./PerClass";
 import { evaluateResult, indexResult, searchResult, trainResult, validateResult } from "./read";
+import { ValidatedPanel } from "./ValidatedPanel";
 
 /** What a finished job gives, shown as its kind asks for; other kinds as names and values. */
 export function ResultPanel({ job }: { job: Job }) {
@@ -22,7 +22,7 @@ export function ResultPanel({ job }: { job: Job }) {
   const search = searchResult(job);
   if (search !== null) return <Found id={job.id} result={search} />;
   const validation = validateResult(job);
-  if (validation !== null) return <Validated result={validation} />;
+  if (validation !== null) return <ValidatedPanel result={validation} />;
   return <JsonPanel title="Result" value={job.result} />;
 }
 
@@ -85,23 +85,6 @@ function Evaluated({ result }: { result: EvaluateResult }) {
       />
       <PrecisionTable precision={result.precision_at} />
       <PerClass rows={result.per_class} />
-    </JsonPanel>
-  );
-}
-
-function Validated({ result }: { result: ValidateResult }) {
-  return (
-    <JsonPanel title="Result" value={result}>
-      <Figures
-        figures={[
-          { label: "Files", value: count(result.files) },
-          { label: "Readable", value: count(result.readable) },
-          { label: "Unreadable", value: count(result.unreadable), tone: result.unreadable > 0 ? "red" : undefined },
-          { label: "Exact duplicates", value: count(result.exact_duplicates), tone: result.exact_duplicates > 0 ? "orange" : undefined },
-          { label: "Classes", value: count(result.classes.length) },
-        ]}
-      />
-      <ClassSizes classes={result.classes} />
     </JsonPanel>
   );
 }

@@ -7,7 +7,7 @@ export interface Attempt {
   number: number;
   startedAt: string;
   endedAt: string | null;
-  /** Where the job went when the attempt ended; `queued` is a worker that handed it back. */
+  /** Where the job went when the attempt ended; `queued` is a worker that handed it back, or a pause. */
   end: JobState | null;
   error: JobError | null;
 }
@@ -26,5 +26,6 @@ export function withEvent(attempts: Attempt[], type: EventType, event: JobEvent)
 }
 
 function ends(type: EventType, state: JobState): boolean {
-  return type === "retrying" || type === "released" || (type !== "metrics" && isFinal(state));
+  if (type === "metrics" || type === "steps") return false;
+  return type === "retrying" || type === "released" || type === "paused" || isFinal(state);
 }

@@ -23,6 +23,15 @@ describe("a job after an event", () => {
     expect(again).toMatchObject({ error: null, next_attempt_at: null, state_reason: null, attempt: 2 });
   });
 
+  it("is paused by a pause until it is resumed or goes on", () => {
+    const pausing = advanced(aJob({ state: "running" }), "pausing", anEvent({ data: { state_reason: "pausing" } }));
+    expect(pausing).toMatchObject({ paused: true, state_reason: "pausing" });
+    const still = [advanced(pausing, "steps", anEvent()), advanced(pausing, "paused", anEvent({ state: "queued" }))];
+    expect(still.map(({ paused }) => paused)).toEqual([true, true]);
+    expect(advanced(pausing, "resumed", anEvent()).paused).toBe(false);
+    expect(advanced(pausing, "succeeded", anEvent({ state: "succeeded" })).paused).toBe(false);
+  });
+
   it("is left alone by other jobs' events", () => {
     const job = aJob();
     expect(advanced(job, "started", anEvent({ job_id: "other" }))).toBe(job);

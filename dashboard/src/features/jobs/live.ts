@@ -15,18 +15,29 @@ export const MOST_LIVE_PAGES = 3;
 export function advanced(job: Job, type: EventType, event: JobEvent): Job {
   if (job.id !== event.job_id) return job;
   const more = record(event.data);
-  const changed = type !== "progress" && type !== "metrics";
+  const changed = type !== "progress" && !isMeasured(type);
   return {
     ...job,
     state: event.state,
     state_reason: changed ? text(more.state_reason) : job.state_reason,
     next_attempt_at: changed ? text(more.next_attempt_at) : job.next_attempt_at,
+    paused: paused(job.paused, type),
     attempt: event.attempt,
     progress: event.progress ?? job.progress,
     error: event.error ?? (isFinal(event.state) ? job.error : null),
     started_at: type === "started" ? (job.started_at ?? event.at) : job.started_at,
     finished_at: isFinal(event.state) ? (job.finished_at ?? event.at) : null,
   };
+}
+
+function isMeasured(type: EventType): boolean {
+  return type === "metrics" || type === "steps";
+}
+
+/** Every change of a state but into a pause ends one. */
+function paused(before: boolean, type: EventType): boolean {
+  if (type === "pausing" || type === "paused") return true;
+  return type === "progress" || isMeasured(type) ? before : false;
 }
 
 /** Writes events into the cache of `client` and collects what has to be fetched again. */
@@ -47,8 +58,8 @@ export function liveJobs(client: QueryClient) {
   function receive(type: EventType, event: JobEvent | null): void {
     if (type === "resync" || event === null) {
       refetch(jobKeys.all, ["queues"]);
-    } else if (type === "metrics") {
-      refetch(jobKeys.metrics(event.job_id));
+    } else if (isMeasured(type)) {
+      refetch(type === "steps" ? jobKeys.steps(event.job_id) : jobKeys.metrics(event.job_id));
     } else {
       patch(client, type, event);
       if (type !== "progress") {
@@ -69,7 +80,7 @@ function isAffordable({ state: { data } }: Query): boolean {
 /** What a job that succeeded has changed beside itself. */
 function made(type: EventType, kind: string): QueryKey[] {
   if (type !== "succeeded") return [];
-  if (kind === "train") return [["models"]];
+  if (kind === "train") return [["models"], ["training-performance"]];
   return kind === "index" || kind === "rebuild" ? [["indexes"]] : [];
 }
 

@@ -41,6 +41,7 @@ export function outcome(job: Job, now: number): string {
     case "retrying":
       return job.next_attempt_at === null ? "Tries again soon" : `Tries again ${relative(job.next_attempt_at, now)}`;
     case "queued":
+      if (job.paused) return pausedAt(job);
       return job.attempt > 0 ? "Handed back, waits for a worker" : "Waits for a worker";
     case "failed":
       return job.error?.detail ?? job.state_reason ?? "Failed";
@@ -52,6 +53,11 @@ export function outcome(job: Job, now: number): string {
     case "cancelling":
       return isCounted(job.progress) ? job.progress.phase : "Started";
   }
+}
+
+function pausedAt({ progress }: Job): string {
+  const done = share(progress);
+  return done === null ? "Paused" : `Paused at ${percent(done, 0)}`;
 }
 
 function success(job: Job): string {

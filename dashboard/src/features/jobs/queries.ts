@@ -2,8 +2,8 @@
 import {
   type InfiniteData, infiniteQueryOptions, keepPreviousData, queryOptions, useMutation, useQueryClient,
 } from "@tanstack/react-query";
-import { type Answer, api, send, take, takeAll } from "~/api/client";
-import type { EpochMetrics, Job, JobAction, Page, Submissions } from "~/api/types";
+import { api, send, take, takeAll } from "~/api/client";
+import type { Job, JobAction, Page, Submissions } from "~/api/types";
 import { bulkWire, type JobSearch, wire } from "./filter";
 import { isFinal } from "./states";
 
@@ -16,6 +16,7 @@ export const jobKeys = {
   logs: (id: string) => ["jobs", "logs", id] as const,
   items: (id: string) => ["jobs", "items", id] as const,
   metrics: (id: string) => ["jobs", "metrics", id] as const,
+  steps: (id: string) => ["jobs", "steps", id] as const,
 };
 
 /** A kind of job and its request. */
@@ -72,17 +73,6 @@ export async function failedItemsFile(id: string): Promise<Blob> {
   return response.blob();
 }
 
-export function trainingMetrics(id: string) {
-  return queryOptions({
-    queryKey: jobKeys.metrics(id),
-    // The contract leaves it open what an epoch measures.
-    queryFn: ({ signal }) =>
-      takeAll((cursor) => api.GET("/v1/jobs/{id}/metrics", {
-        params: { path: { id }, query: { limit: 1000, cursor } }, signal,
-      }) as Promise<Answer<Page<EpochMetrics>>>),
-  });
-}
-
 /** Asks again until the job ends, each request waiting for it on the server. */
 export function jobToItsEnd(id: string) {
   return queryOptions({
@@ -122,6 +112,8 @@ export function useJobAction(id: string) {
     mutationFn: async (action: JobAction) => {
       const params = { path: { id } };
       if (action === "cancel") await take(api.POST("/v1/jobs/{id}/cancel", { params }));
+      else if (action === "pause") await take(api.POST("/v1/jobs/{id}/pause", { params }));
+      else if (action === "resume") await take(api.POST("/v1/jobs/{id}/resume", { params }));
       else if (action === "retry") await take(api.POST("/v1/jobs/{id}/retry", { params }));
       else await take(api.DELETE("/v1/jobs/{id}", { params }));
     },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { JobAction } from "~/api/types";
 import { type Attempt, withEvent } from "./attempts";
 import { bulkWire, jobSearch, wire } from "./filter";
 import { summaryOf } from "./kinds";
@@ -16,10 +17,12 @@ describe("states", () => {
   });
 
   it("allow what the API allows", () => {
-    const able = (action: "cancel" | "retry" | "delete") => STATE_ORDER.filter((state) => allows(state, action)).sort();
+    const able = (action: JobAction, paused = false) => STATE_ORDER.filter((state) => allows({ state, paused }, action)).sort();
     expect(able("cancel")).toEqual(["queued", "retrying", "running", "scheduled"]);
     expect(able("retry")).toEqual(["cancelled", "failed"]);
     expect(able("delete")).toEqual(["cancelled", "failed", "succeeded"]);
+    expect([able("pause"), able("pause", true)]).toEqual([["queued", "retrying", "running"], []]);
+    expect([able("resume"), able("resume", true)]).toEqual([[], ["queued", "running"]]);
   });
 });
 
@@ -66,6 +69,7 @@ describe("a job's lines", () => {
     const progress = { phase: "indexing", done: 30, total: 120, unit: "pictures", failed: 0, rate: 10, eta_seconds: 9 };
     expect([share(progress), share({ ...progress, total: null }), amount(progress)]).toEqual([0.25, null, "30 of 120 pictures"]);
     expect(outcome(aJob({ state: "retrying", next_attempt_at: "2026-11-23T12:01:30Z" }), NOW)).toBe("Tries again in 30 s");
+    expect(outcome(aJob({ paused: true, progress }), NOW)).toBe("Paused at 25 %");
     expect(outcome(aJob({ state: "failed", error: { code: "x", detail: "no such model" } }), NOW)).toBe("no such model");
     expect(outcome(aJob({ state: "succeeded", result: { something: "else" } }), NOW)).toBe("Done");
   });

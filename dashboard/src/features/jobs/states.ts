@@ -3,7 +3,7 @@ import {
   IconBan, IconCalendarClock, IconCircleCheck, IconCircleX, IconClockHour4, IconHandStop, IconLoader2, IconRotateClockwise2,
   type Icon,
 } from "@tabler/icons-react";
-import type { JobAction, JobState } from "~/api/types";
+import type { Job, JobAction, JobState } from "~/api/types";
 
 interface Meaning {
   label: string;
@@ -16,10 +16,10 @@ interface Meaning {
 }
 
 export const STATES: Record<JobState, Meaning> = {
-  queued: { label: "Queued", color: "gray", icon: IconClockHour4, isFinal: false, actions: ["cancel"], about: "Waits for a free worker" },
+  queued: { label: "Queued", color: "gray", icon: IconClockHour4, isFinal: false, actions: ["cancel", "pause", "resume"], about: "Waits for a free worker" },
   scheduled: { label: "Scheduled", color: "violet", icon: IconCalendarClock, isFinal: false, actions: ["cancel"], about: "Waits for its time" },
-  running: { label: "Running", color: "brand", icon: IconLoader2, isFinal: false, actions: ["cancel"], about: "A worker is on it" },
-  retrying: { label: "Retrying", color: "orange", icon: IconRotateClockwise2, isFinal: false, actions: ["cancel"], about: "Waits before its next attempt" },
+  running: { label: "Running", color: "brand", icon: IconLoader2, isFinal: false, actions: ["cancel", "pause", "resume"], about: "A worker is on it" },
+  retrying: { label: "Retrying", color: "orange", icon: IconRotateClockwise2, isFinal: false, actions: ["cancel", "pause"], about: "Waits before its next attempt" },
   cancelling: { label: "Cancelling", color: "yellow", icon: IconHandStop, isFinal: false, actions: [], about: "Stops at its next batch" },
   succeeded: { label: "Succeeded", color: "teal", icon: IconCircleCheck, isFinal: true, actions: ["delete"], about: "Done" },
   failed: { label: "Failed", color: "red", icon: IconCircleX, isFinal: true, actions: ["retry", "delete"], about: "Ended without a result" },
@@ -39,6 +39,8 @@ export function isFinal(state: JobState): boolean {
   return STATES[state].isFinal;
 }
 
-export function allows(state: JobState, action: JobAction): boolean {
-  return STATES[state].actions.includes(action);
+/** Whether an action does something to a job; what is paused can only be resumed, and nothing else can. */
+export function allows({ state, paused }: Pick<Job, "state" | "paused">, action: JobAction): boolean {
+  const fits = action === "pause" ? !paused : action === "resume" ? paused : true;
+  return fits && STATES[state].actions.includes(action);
 }

@@ -44,13 +44,19 @@ export function ModelsList() {
 
 function Card({ model }: { model: Model }) {
   const { latest } = model;
+  const labels = Object.entries(latest.labels);
   return (
     <CardLink to="/models/$name" params={{ name: model.name }}>
       <Group justify="space-between" mb={2} wrap="nowrap">
         <Text fw={640} fz="lg" truncate>{model.name}</Text>
         <Badge color="brand">default @{model.default_version}</Badge>
       </Group>
-      <Text size="sm" c="dimmed" mb="md">{latest.backbone} · {latest.origin} <TimeAgo at={latest.created_at} /></Text>
+      <Text size="sm" c="dimmed" mb={labels.length > 0 ? 6 : "md"}>{latest.backbone} · {latest.origin} <TimeAgo at={latest.created_at} /></Text>
+      {labels.length > 0 && (
+        <Group gap={6} mb="md">
+          {labels.map(([name, value]) => <Badge key={name} size="xs" variant="outline" color="gray" fw={500}>{name}:{String(value)}</Badge>)}
+        </Group>
+      )}
       <Figures
         dense
         figures={[

@@ -5,6 +5,7 @@ import { IconChevronRight } from "@tabler/icons-react";
 import { useState } from "react";
 import { SubmitModal } from "~/features/jobs/SubmitModal";
 import { PlaceInput } from "~/features/sources/PlaceInput";
+import { CheckPictures } from "./CheckPictures";
 import { backbones, modelList } from "./queries";
 import { TrainOptions } from "./TrainOptions";
 import { EMPTY_FORM, type TrainForm, trainRequest } from "./trainRequest";
@@ -41,6 +42,7 @@ export function TrainModal({ opened, onClose }: { opened: boolean; onClose: () =
             onChange={(model) => set({ model })}
           />
           <PlaceInput label="Training pictures" hint="It holds one folder per class" value={form.dataset} error={errorAt("/dataset", "/dataset/source", "/dataset/prefix")} onChange={(dataset) => set({ dataset })} />
+          <CheckPictures key={`${form.dataset.source}/${form.dataset.prefix}`} place={form.dataset} />
           <div>
             <Text size="sm" fw={500} mb={4} id="held">Validation pictures</Text>
             <SegmentedControl
@@ -67,7 +69,7 @@ export function TrainModal({ opened, onClose }: { opened: boolean; onClose: () =
             onChange={(backbone) => set({ backbone })}
           />
           <UnstyledButton className={classes.more} aria-expanded={more} onClick={toggle}>
-            <IconChevronRight size={16} className={classes.arrow} data-open={more || undefined} aria-hidden /> More options
+            <IconChevronRight size={16} className={classes.arrow} data-open={more || undefined} aria-hidden /> Advanced
           </UnstyledButton>
           <Collapse expanded={more}><TrainOptions form={form} errorAt={errorAt} onChange={set} /></Collapse>
         </>

@@ -1,26 +1,7 @@
-import { NumberInput, Select, SimpleGrid } from "@mantine/core";
+import { Checkbox, Group, NumberInput, Select, SimpleGrid, Stack, Text } from "@mantine/core";
 import type { ErrorAt } from "~/features/jobs/SubmitModal";
+import { type ChoiceOption, CHOICES, type Group as Part, type NumberOption, NUMBERS, SWITCHES } from "./trainFields";
 import type { TrainForm } from "./trainRequest";
-
-type NumberField = "epochs" | "batchSize" | "imageSize" | "learningRate" | "patience" | "leastPictures";
-
-interface NumberOption {
-  field: NumberField;
-  label: string;
-  pointer: string;
-  fallback: string;
-  max: number;
-  step?: number;
-}
-
-const NUMBERS: NumberOption[] = [
-  { field: "epochs", label: "Epochs", pointer: "/epochs", fallback: "30", max: 1_000 },
-  { field: "batchSize", label: "Batch size", pointer: "/batch_size", fallback: "64", max: 1_024 },
-  { field: "imageSize", label: "Picture side, pixels", pointer: "/image_size", fallback: "224", max: 512 },
-  { field: "learningRate", label: "Learning rate", pointer: "/learning_rate", fallback: "by optimiser", max: 10, step: 0.001 },
-  { field: "patience", label: "Stop after epochs without gain", pointer: "/early_stopping/patience", fallback: "never", max: 1_000 },
-  { field: "leastPictures", label: "Least pictures per class", pointer: "/min_images_per_class", fallback: "100", max: 1_000_000 },
-];
 
 interface Props {
   form: TrainForm;
@@ -28,45 +9,72 @@ interface Props {
   onChange: (change: Partial<TrainForm>) => void;
 }
 
+const PARTS: { part: Part; label: string }[] = [
+  { part: "run", label: "The run" },
+  { part: "learning", label: "How it learns" },
+  { part: "pictures", label: "How pictures are changed" },
+];
+
 /** What of a training has a default. */
-export function TrainOptions({ form, errorAt, onChange }: Props) {
+export function TrainOptions(props: Props) {
   return (
-    <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
-      {NUMBERS.map(({ field, label, pointer, fallback, max, step = 1 }) => (
-        <NumberInput
+    <Stack gap="lg">
+      {PARTS.map(({ part, label }) => (
+        <section key={part} aria-label={label}>
+          <Text size="sm" fw={600} mb={6}>{label}</Text>
+          <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
+            {NUMBERS.filter(({ group }) => group === part).map((option) => <NumberField key={option.field} option={option} {...props} />)}
+            {CHOICES.filter(({ group }) => group === part).map((option) => <Choice key={option.field} option={option} {...props} />)}
+          </SimpleGrid>
+          {part === "pictures" && <Switches {...props} />}
+        </section>
+      ))}
+    </Stack>
+  );
+}
+
+function NumberField({ option, form, errorAt, onChange }: Props & { option: NumberOption }) {
+  const { field, label, pointer, fallback, max, step = 1 } = option;
+  return (
+    <NumberInput
+      label={label}
+      placeholder={fallback}
+      min={0}
+      max={max}
+      step={step}
+      value={form.numbers[field] ?? ""}
+      error={errorAt(pointer)}
+      onChange={(value) => onChange({ numbers: { ...form.numbers, [field]: typeof value === "number" ? value : "" } })}
+    />
+  );
+}
+
+function Choice({ option, form, errorAt, onChange }: Props & { option: ChoiceOption }) {
+  const { field, label, pointer, fallback, data } = option;
+  return (
+    <Select
+      label={label}
+      placeholder={fallback}
+      clearable
+      data={data}
+      value={form.choices[field] ?? null}
+      error={errorAt(pointer)}
+      onChange={(value) => onChange({ choices: { ...form.choices, [field]: value } })}
+    />
+  );
+}
+
+function Switches({ form, onChange }: Props) {
+  return (
+    <Group gap="lg" mt="sm">
+      {SWITCHES.map(({ field, label }) => (
+        <Checkbox
           key={field}
           label={label}
-          placeholder={fallback}
-          min={0}
-          max={max}
-          step={step}
-          value={form[field]}
-          error={errorAt(pointer)}
-          onChange={(value) => onChange({ [field]: typeof value === "number" ? value : "" })}
+          checked={!form.off.includes(field)}
+          onChange={(event) => onChange({ off: event.currentTarget.checked ? form.off.filter((each) => each !== field) : [...form.off, field] })}
         />
       ))}
-      <Select
-        label="Optimiser"
-        allowDeselect={false}
-        data={[{ value: "sgd", label: "SGD with momentum" }, { value: "adamw", label: "AdamW" }]}
-        value={form.optimizer}
-        onChange={(value) => onChange({ optimizer: value === "adamw" ? "adamw" : "sgd" })}
-      />
-      <Select
-        label="Schedule"
-        allowDeselect={false}
-        data={["cosine", "step", "constant"]}
-        value={form.schedule}
-        onChange={(value) => onChange({ schedule: value ?? "cosine" })}
-      />
-      <Select
-        label="Held fixed"
-        placeholder="as fits the start"
-        clearable
-        data={[{ value: "none", label: "Nothing" }, { value: "backbone", label: "All but the classifier" }, { value: "norm", label: "Batch norm statistics" }]}
-        value={form.freeze}
-        onChange={(value) => onChange({ freeze: value })}
-      />
-    </SimpleGrid>
+    </Group>
   );
 }

@@ -1,4 +1,4 @@
-// Reading models; choosing the default version; deleting.
+// Reading and comparing models; choosing the default version; labelling; deleting.
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, take, takeAll } from "~/api/client";
 
@@ -40,6 +40,33 @@ export function useSetDefault(name: string) {
   return useMutation({
     mutationFn: (version: number) => take(api.PUT("/v1/models/{name}/default", { params: { path: { name } }, body: { version } })),
     onSuccess: () => client.invalidateQueries({ queryKey: ALL }),
+  });
+}
+
+/** Lets the name mean again what it meant before. */
+export function useRollBack(name: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => take(api.POST("/v1/models/{name}/rollback", { params: { path: { name } } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ALL }),
+  });
+}
+
+/** Sets labels of a version, and takes those away that are null. */
+export function useSetLabels(name: string, version: number) {
+  const client = useQueryClient();
+  const params = { path: { name, version: String(version) } };
+  return useMutation({
+    mutationFn: (labels: Record<string, string | null>) => take(api.PATCH("/v1/models/{name}/{version}", { params, body: { labels } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ALL }),
+  });
+}
+
+/** Two versions side by side; `a` and `b` as the path of a model names them. */
+export function comparison(name: string, a: string, b: string) {
+  return queryOptions({
+    queryKey: [...ALL, "comparison", name, a, b],
+    queryFn: ({ signal }) => take(api.GET("/v1/models/{name}/compare", { params: { path: { name }, query: { a, b } }, signal })),
   });
 }
 

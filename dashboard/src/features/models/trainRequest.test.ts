@@ -10,14 +10,20 @@ describe("a training's request", () => {
   });
 
   it("leaves out what was left empty", () => {
-    expect(trainRequest(named)).toEqual({ model: "scenes", dataset: { source: "photos", prefix: "train/" }, optimizer: "sgd", schedule: "cosine" });
+    expect(trainRequest(named)).toEqual({ model: "scenes", dataset: { source: "photos", prefix: "train/" } });
+    expect(trainRequest({ ...named, numbers: { epochs: "" }, choices: { freeze: null } })).toEqual(trainRequest(named));
   });
 
   it("carries what was filled in", () => {
-    const form = { ...named, share: 20, pretrained: "imagenet", epochs: 5, learningRate: 0.01, patience: 3, freeze: "none" as const };
+    const form = { ...named, share: 20, pretrained: "imagenet", numbers: { epochs: 5, learningRate: 0.01, patience: 3 }, choices: { freeze: "gradual", bestBy: "map" } };
     expect(trainRequest(form)).toMatchObject({
-      validation: { fraction: 0.2 }, pretrained: "imagenet", epochs: 5, learning_rate: 0.01, early_stopping: { patience: 3 }, freeze: "none",
+      validation: { fraction: 0.2 }, pretrained: "imagenet", epochs: 5, learning_rate: 0.01, early_stopping: { patience: 3 }, freeze: "gradual", best_by: "map",
     });
+  });
+
+  it("gathers changes of the pictures", () => {
+    const request = trainRequest({ ...named, numbers: { mixup: 0.2, randAugment: 9 }, off: ["mirror"] });
+    expect(request?.augment).toEqual({ mixup: 0.2, rand_augment: 9, mirror: false });
   });
 
   it("names folders so that they match nothing beside them", () => {

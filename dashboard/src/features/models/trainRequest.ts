@@ -1,6 +1,7 @@
 // The training form as it is filled in, and the request it becomes. What is left empty is left out, so that
 // the server's defaults hold.
 import type { TrainRequest } from "~/api/types";
+import { type ChoiceField, CHOICES, type NumberField, NUMBERS, type SwitchField, SWITCHES } from "./trainFields";
 
 type Number = number | "";
 
@@ -12,21 +13,16 @@ export interface TrainForm {
   validation: { source: string; prefix: string };
   pretrained: string | null;
   backbone: string | null;
-  epochs: Number;
-  batchSize: Number;
-  imageSize: Number;
-  learningRate: Number;
-  optimizer: "sgd" | "adamw";
-  schedule: NonNullable<TrainRequest["schedule"]>;
-  freeze: "none" | "backbone" | "norm" | null;
-  patience: Number;
-  leastPictures: Number;
+  /** Fields that have a default; one that is not here was left empty. */
+  numbers: Partial<Record<NumberField, Number>>;
+  choices: Partial<Record<ChoiceField, string | null>>;
+  /** Changes of the pictures that were turned off. */
+  off: SwitchField[];
 }
 
 export const EMPTY_FORM: TrainForm = {
-  model: "", dataset: { source: "", prefix: "" }, held: "share", share: "", validation: { source: "", prefix: "" },
-  pretrained: null, backbone: null, epochs: "", batchSize: "", imageSize: "", learningRate: "", optimizer: "sgd",
-  schedule: "cosine", freeze: null, patience: "", leastPictures: "",
+  model: "", dataset: { source: "", prefix: "" }, held: "share", share: "", validation: { source: "", prefix: "" }, pretrained: null, backbone: null,
+  numbers: {}, choices: {}, off: [],
 };
 
 /** The request, or null while a required field is empty. */
@@ -34,22 +30,28 @@ export function trainRequest(form: TrainForm): TrainRequest | null {
   if (form.model === "" || form.dataset.source === "") return null;
   if (form.held === "set" && form.validation.source === "") return null;
   const validation = form.held === "set" ? folder(form.validation) : form.share === "" ? undefined : { fraction: form.share / 100 };
-  return {
-    model: form.model,
-    dataset: folder(form.dataset),
-    optimizer: form.optimizer,
-    schedule: form.schedule,
+  const request: Record<string, unknown> = {
     ...(validation && { validation }),
     ...(form.pretrained !== null && { pretrained: form.pretrained }),
     ...(form.backbone !== null && { backbone: form.backbone }),
-    ...(form.epochs !== "" && { epochs: form.epochs }),
-    ...(form.batchSize !== "" && { batch_size: form.batchSize }),
-    ...(form.imageSize !== "" && { image_size: form.imageSize }),
-    ...(form.learningRate !== "" && { learning_rate: form.learningRate }),
-    ...(form.freeze !== null && { freeze: form.freeze }),
-    ...(form.patience !== "" && { early_stopping: { patience: form.patience } }),
-    ...(form.leastPictures !== "" && { min_images_per_class: form.leastPictures }),
   };
+  for (const { field, pointer } of NUMBERS) {
+    const value = form.numbers[field] ?? "";
+    if (value !== "") put(request, pointer, value);
+  }
+  for (const { field, pointer } of CHOICES) {
+    const value = form.choices[field] ?? null;
+    if (value !== null) put(request, pointer, value);
+  }
+  for (const { field, pointer } of SWITCHES) if (form.off.includes(field)) put(request, pointer, false);
+  return { ...request, model: form.model, dataset: folder(form.dataset) };
+}
+
+/** Sets what a JSON Pointer of one or two parts points to. */
+function put(request: Record<string, unknown>, pointer: string, value: unknown): void {
+  const [, first = "", second] = pointer.split("/");
+  if (second === undefined) request[first] = value;
+  else request[first] = { ...(request[first] as object | undefined), [second]: value };
 }
 
 /** A folder with the slash at its end that a prefix needs, since `val` would also take `validation/`. */

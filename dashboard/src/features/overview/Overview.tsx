@@ -1,11 +1,16 @@
 import { Grid, SegmentedControl, Stack, Title } from "@mantine/core";
+import { lazy, Suspense } from "react";
 import { QueueCharts } from "~/features/queues/QueueCharts";
 import { QueuesPanel } from "~/features/queues/QueuesPanel";
 import { WorkersPanel } from "~/features/workers/WorkersPanel";
+import { Loading } from "~/ui/Blank";
 import { PageHeader } from "~/ui/PageHeader";
+import { Panel } from "~/ui/Panel";
 import { RecentFailures } from "./RecentFailures";
 import { RANGES, type Range } from "./ranges";
 import { StateCounters } from "./StateCounters";
+
+const TrainingPerformance = lazy(() => import("~/features/workers/TrainingPerformance").then((module) => ({ default: module.TrainingPerformance })));
 
 interface Props {
   range: Range;
@@ -38,6 +43,7 @@ export function Overview({ range, onRange }: Props) {
         </Grid>
         <Title order={2} mt={6}>Workers</Title>
         <WorkersPanel windowMs={ms} />
+        <Suspense fallback={<Panel title="Training performance"><Loading rows={6} /></Panel>}><TrainingPerformance /></Suspense>
       </Stack>
     </>
   );

@@ -12,6 +12,9 @@ const HIDDEN: usize = 4096;
 /// Overlapping windows: 3 wide, 2 apart.
 const POOL: MaxPool2d = MaxPool2d { kernel: 3, stride: 2, padding: 0, ceil: false };
 
+/// Caffe counts a last, incomplete window: of 227 pixels none comes about, of smaller pictures more is left.
+const CAFFE_POOL: MaxPool2d = MaxPool2d { ceil: true, ..POOL };
+
 /// Caffe's constants.
 const LRN: LocalResponseNorm = LocalResponseNorm { size: 5, alpha: 1e-4, beta: 0.75, k: 1.0 };
 
@@ -27,18 +30,18 @@ pub(super) fn alexnet() -> Backbone {
     let x = net.conv("features.0", x, Conv2d::new(3, 96, 11).stride(4).init(one));
     let x = net.relu("features.1", x);
     let x = net.local_response_norm("features.2", x, LRN);
-    let x = net.max_pool("features.3", x, POOL);
+    let x = net.max_pool("features.3", x, CAFFE_POOL);
     let x = net.conv("features.4", x, Conv2d::new(96, 256, 5).padding(2).groups(2).init(one));
     let x = net.relu("features.5", x);
     let x = net.local_response_norm("features.6", x, LRN);
-    let x = net.max_pool("features.7", x, POOL);
+    let x = net.max_pool("features.7", x, CAFFE_POOL);
     let x = net.conv("features.8", x, Conv2d::new(256, 384, 3).padding(1).init(one));
     let x = net.relu("features.9", x);
     let x = net.conv("features.10", x, Conv2d::new(384, 384, 3).padding(1).groups(2).init(one));
     let x = net.relu("features.11", x);
     let x = net.conv("features.12", x, Conv2d::new(384, 256, 3).padding(1).groups(2).init(one));
     let x = net.relu("features.13", x);
-    let x = net.max_pool("features.14", x, POOL);
+    let x = net.max_pool("features.14", x, CAFFE_POOL);
     let x = flatten(&mut net, x);
     let x = linear(&mut net, "classifier.0", x, FEATURES);
     let x = net.relu("classifier.1", x);
@@ -51,10 +54,11 @@ pub(super) fn alexnet() -> Backbone {
         name: "alexnet",
         source: "Krizhevsky, Sutskever, Hinton: ImageNet Classification with Deep Convolutional Neural Networks, 2012",
         default_image_size: 227,
-        min_image_size: 67,
+        min_image_size: 55,
         layers: net.layers(),
         embedding,
         embedding_dim: HIDDEN,
+        projection: None,
         head,
     }
 }
@@ -92,6 +96,7 @@ pub(super) fn alexnet_owt() -> Backbone {
         layers: net.layers(),
         embedding,
         embedding_dim: HIDDEN,
+        projection: None,
         head,
     }
 }

@@ -47,6 +47,7 @@ impl Backbone {
         let backbone = Backbone {
             layers,
             embedding: moved[self.embedding.index()],
+            projection: self.projection.map(|id| moved[id.index()]),
             head: moved[self.head.index()],
             ..*self
         };

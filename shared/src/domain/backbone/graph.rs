@@ -51,8 +51,21 @@ impl Graph {
         self.push(name, Op::Relu6, &[x])
     }
 
+    pub fn silu(&mut self, name: impl Into<String>, x: LayerId) -> LayerId {
+        self.push(name, Op::Silu, &[x])
+    }
+
+    pub fn sigmoid(&mut self, name: impl Into<String>, x: LayerId) -> LayerId {
+        self.push(name, Op::Sigmoid, &[x])
+    }
+
     pub fn max_pool(&mut self, name: impl Into<String>, x: LayerId, pool: MaxPool2d) -> LayerId {
         self.push(name, Op::MaxPool2d(pool), &[x])
+    }
+
+    /// Mean under windows of `side` x `side` that do not overlap.
+    pub fn avg_pool(&mut self, name: impl Into<String>, x: LayerId, side: usize) -> LayerId {
+        self.push(name, Op::AvgPool2d { kernel: side, stride: side }, &[x])
     }
 
     /// Mean over a grid of `size` x `size` cells.
@@ -81,6 +94,10 @@ impl Graph {
 
     pub fn add(&mut self, name: impl Into<String>, a: LayerId, b: LayerId) -> LayerId {
         self.push(name, Op::Add, &[a, b])
+    }
+
+    pub fn scale(&mut self, name: impl Into<String>, map: LayerId, factors: LayerId) -> LayerId {
+        self.push(name, Op::Scale, &[map, factors])
     }
 
     pub fn concat(&mut self, name: impl Into<String>, parts: &[LayerId]) -> LayerId {

@@ -60,8 +60,19 @@ pub enum Op {
     Relu,
     /// min(max(x, 0), 6).
     Relu6,
+    /// x * sigmoid(x) (Elfwing et al. 2017), also called swish.
+    Silu,
+    /// 1 / (1 + exp(-x)).
+    Sigmoid,
     /// Largest value under a sliding square window.
     MaxPool2d(MaxPool2d),
+    /// Mean under a sliding square window; an incomplete last window is left out.
+    AvgPool2d {
+        /// Side of the window.
+        kernel: usize,
+        /// Step between two windows.
+        stride: usize,
+    },
     /// Mean over a grid of `size` x `size` cells of any map.
     AdaptiveAvgPool2d {
         /// Side of the output map.
@@ -78,6 +89,8 @@ pub enum Op {
     },
     /// Sum of two inputs of the same shape.
     Add,
+    /// A map times one factor per channel, the second input, a map of side 1 (Hu et al. 2017, section 3).
+    Scale,
     /// Inputs one after the other along the channels.
     Concat,
 }

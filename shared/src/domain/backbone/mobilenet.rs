@@ -46,6 +46,7 @@ pub(super) fn mobilenet_v2() -> Backbone {
         layers: net.layers(),
         embedding,
         embedding_dim: EMBEDDING,
+        projection: None,
         head,
     }
 }

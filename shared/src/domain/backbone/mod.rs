@@ -7,15 +7,19 @@
 //! Nothing here allocates a tensor, opens a file or knows a device.
 
 mod alexnet;
+mod densenet;
+mod efficientnet;
 mod folding;
 mod graph;
 mod import;
 mod layer;
 mod mobilenet;
 mod parameters;
+mod projection;
 mod resnet;
 mod shapes;
 mod squeezenet;
+mod vgg;
 
 #[cfg(test)]
 mod tests;
@@ -24,10 +28,16 @@ use std::sync::LazyLock;
 
 use super::UnknownValue;
 pub use folding::{Folding, Merged};
-pub use import::{ImportReport, Mismatch, TensorInfo};
+pub use import::{ImportReport, LoadReport, Mismatch, TensorInfo};
 pub use layer::{BatchNorm2d, Conv2d, Init, Layer, LayerId, Linear, LocalResponseNorm, MaxPool2d, Op, Width};
 pub use parameters::{Parameter, ParameterKind};
+pub use projection::{EMBEDDING_DIMS, VariantError, variant};
 pub use shapes::{Shape, ShapeError};
+
+/// Mean of red, green and blue of ImageNet's pixels in 0..1, the constant of torchvision's weights.
+pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+/// Standard deviation of red, green and blue of ImageNet's pixels in 0..1, the constant of torchvision's weights.
+pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 
 /// One network architecture.
 #[derive(Debug, Clone)]
@@ -47,6 +57,9 @@ pub struct Backbone {
     pub embedding: LayerId,
     /// Number of values in an embedding.
     pub embedding_dim: usize,
+    /// The layer that makes the embedding of the network's own features, in a variant with embeddings of a chosen
+    /// length; see [`Backbone::with_embedding_dim`].
+    pub projection: Option<LayerId>,
     /// The layer with one output channel per class; it is replaced when the classes change.
     pub head: LayerId,
 }
@@ -55,9 +68,15 @@ static ALL: LazyLock<Vec<Backbone>> = LazyLock::new(|| {
     vec![
         alexnet::alexnet(),
         alexnet::alexnet_owt(),
+        squeezenet::squeezenet1_0(),
         squeezenet::squeezenet1_1(),
         mobilenet::mobilenet_v2(),
+        efficientnet::efficientnet_b0(),
         resnet::resnet18(),
+        resnet::resnet34(),
+        resnet::resnet50(),
+        densenet::densenet121(),
+        vgg::vgg16(),
     ]
 });
 

@@ -77,11 +77,15 @@ fn layer_parameters(id: LayerId, layer: &Layer, classes: usize) -> Vec<Parameter
         | Op::LocalResponseNorm(_)
         | Op::Relu
         | Op::Relu6
+        | Op::Silu
+        | Op::Sigmoid
         | Op::MaxPool2d(_)
+        | Op::AvgPool2d { .. }
         | Op::AdaptiveAvgPool2d { .. }
         | Op::Flatten
         | Op::Dropout { .. }
         | Op::Add
+        | Op::Scale
         | Op::Concat => Vec::new(),
     };
     let named = |(suffix, kind, shape)| Parameter {

@@ -89,9 +89,12 @@ fn output(layer: &Layer, inputs: &[Shape], image_size: u32, classes: usize) -> O
             Some(inputs[0])
         }
         (Op::LocalResponseNorm(_), [Shape::Map { .. }]) => Some(inputs[0]),
-        (Op::Relu | Op::Relu6 | Op::Dropout { .. }, [shape]) => Some(*shape),
+        (Op::Relu | Op::Relu6 | Op::Silu | Op::Sigmoid | Op::Dropout { .. }, [shape]) => Some(*shape),
         (Op::MaxPool2d(pool), [Shape::Map { channels, side }]) => {
             Some(Shape::Map { channels: *channels, side: pool_side(pool, *side)? })
+        }
+        (Op::AvgPool2d { kernel, stride }, [Shape::Map { channels, side }]) => {
+            Some(Shape::Map { channels: *channels, side: side.checked_sub(*kernel)? / stride + 1 })
         }
         (Op::AdaptiveAvgPool2d { size }, [Shape::Map { channels, .. }]) => {
             Some(Shape::Map { channels: *channels, side: *size })
@@ -101,6 +104,11 @@ fn output(layer: &Layer, inputs: &[Shape], image_size: u32, classes: usize) -> O
             Some(Shape::Vector(linear.output.channels(classes)))
         }
         (Op::Add, [a, b]) if a == b => Some(*a),
+        (Op::Scale, [Shape::Map { channels, .. }, Shape::Map { channels: factors, side: 1 }])
+            if channels == factors =>
+        {
+            Some(inputs[0])
+        }
         (Op::Concat, [first, ..]) => concat(*first, inputs),
         (_, _) => None,
     }

@@ -1,4 +1,4 @@
-//! SqueezeNet 1.1.
+//! SqueezeNets.
 
 use super::Backbone;
 use super::graph::Graph;
@@ -9,37 +9,81 @@ const POOL: MaxPool2d = MaxPool2d { kernel: 3, stride: 2, padding: 0, ceil: true
 /// Channels of the last fire module, averaged over the map to give the embedding.
 const EMBEDDING: usize = 512;
 
-/// torchvision's `squeezenet1_1`: Iandola et al., *SqueezeNet: AlexNet-level accuracy with 50x fewer parameters*,
-/// 2016, with the authors' cheaper layout 1.1.
+/// A step after the first convolution.
+#[derive(Clone, Copy)]
+enum Step {
+    /// A fire module: channels of its squeeze, and of each of its two expansions.
+    Fire(usize, usize),
+    Pool,
+}
+use Step::{Fire, Pool};
+
+/// torchvision's `squeezenet1_0`: the paper's table 1.
+pub(super) fn squeezenet1_0() -> Backbone {
+    let steps = [
+        Pool,
+        Fire(16, 64),
+        Fire(16, 64),
+        Fire(32, 128),
+        Pool,
+        Fire(32, 128),
+        Fire(48, 192),
+        Fire(48, 192),
+        Fire(64, 256),
+        Pool,
+        Fire(64, 256),
+    ];
+    squeezenet("squeezenet1_0", conv(3, 96, 7).stride(2), &steps)
+}
+
+/// torchvision's `squeezenet1_1`, the authors' layout with fewer operations: narrower first layer, earlier pooling.
 pub(super) fn squeezenet1_1() -> Backbone {
+    let steps = [
+        Pool,
+        Fire(16, 64),
+        Fire(16, 64),
+        Pool,
+        Fire(32, 128),
+        Fire(32, 128),
+        Pool,
+        Fire(48, 192),
+        Fire(48, 192),
+        Fire(64, 256),
+        Fire(64, 256),
+    ];
+    squeezenet("squeezenet1_1", conv(3, 64, 3).stride(2), &steps)
+}
+
+/// Iandola et al., *SqueezeNet: AlexNet-level accuracy with 50x fewer parameters*, 2016.
+fn squeezenet(name: &'static str, first: Conv2d, steps: &[Step]) -> Backbone {
     let (mut net, x) = Graph::new();
-    let x = net.conv("features.0", x, conv(3, 64, 3).stride(2));
-    let x = net.relu("features.1", x);
-    let x = net.max_pool("features.2", x, POOL);
-    let x = fire(&mut net, 3, x, 64, 16, 64);
-    let x = fire(&mut net, 4, x, 128, 16, 64);
-    let x = net.max_pool("features.5", x, POOL);
-    let x = fire(&mut net, 6, x, 128, 32, 128);
-    let x = fire(&mut net, 7, x, 256, 32, 128);
-    let x = net.max_pool("features.8", x, POOL);
-    let x = fire(&mut net, 9, x, 256, 48, 192);
-    let x = fire(&mut net, 10, x, 384, 48, 192);
-    let x = fire(&mut net, 11, x, 384, 64, 256);
-    let features = fire(&mut net, 12, x, EMBEDDING, 64, 256);
-    let embedding = global_average(&mut net, "embedding", features);
-    let x = net.dropout("classifier.0", features, 0.5);
+    let mut channels = first.output.channels(0);
+    let x = net.conv("features.0", x, first);
+    let mut x = net.relu("features.1", x);
+    for (index, step) in (2..).zip(steps) {
+        match *step {
+            Pool => x = net.max_pool(format!("features.{index}"), x, POOL),
+            Fire(squeeze, expand) => {
+                x = fire(&mut net, index, x, channels, squeeze, expand);
+                channels = 2 * expand;
+            }
+        }
+    }
+    let embedding = global_average(&mut net, "embedding", x);
+    let x = net.dropout("classifier.0", x, 0.5);
     let per_class = conv(EMBEDDING, 0, 1).one_per_class().init(Init::Normal { std: 0.01 });
     let head = net.conv("classifier.1", x, per_class);
     let x = net.relu("classifier.2", head);
     global_average(&mut net, "classifier.3", x);
     Backbone {
-        name: "squeezenet1_1",
+        name,
         source: "Iandola et al.: SqueezeNet: AlexNet-level accuracy with 50x fewer parameters, 2016",
         default_image_size: 224,
         min_image_size: 32,
         layers: net.layers(),
         embedding,
         embedding_dim: EMBEDDING,
+        projection: None,
         head,
     }
 }

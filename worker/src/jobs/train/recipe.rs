@@ -4,9 +4,11 @@ use lookalike_shared::domain::backbone::{self, Backbone};
 use lookalike_shared::jobs::{self, Train};
 
 use crate::models::StoredModel;
-use crate::network::{Freeze, Normalisation};
+use crate::network::Normalisation;
 use crate::runtime::context::JobError;
-use crate::training::{Augment, EarlyStopping, OptimizerKind, ScheduleKind, TrainConfig};
+use crate::training::{
+    Augment, BestBy, EarlyStopping, FreezePolicy, OptimizerKind, PrecisionChoice, ScheduleKind, TrainConfig,
+};
 
 /// Network used when neither it nor pretrained weights are named.
 const DEFAULT_BACKBONE: &str = "mobilenet_v2";
@@ -42,6 +44,14 @@ impl Recipe {
             let (reference, own) = (model.row.reference(), model.backbone.name);
             return Err(invalid(format!("model {reference} is a {own}, not a {}", backbone.name)));
         }
+        // A model to start from brings its own length of embeddings, unless another one is asked for.
+        let backbone = pretrained.map_or(backbone, |model| model.backbone);
+        let backbone = match train.embedding_dim {
+            Some(length) => {
+                backbone.with_embedding_dim(length as usize).map_err(|error| invalid(error.to_string()))?
+            }
+            None => backbone,
+        };
         if let Some(size) = train.image_size {
             backbone.check_image_size(size).map_err(|error| invalid(error.to_string()))?;
         }
@@ -49,31 +59,24 @@ impl Recipe {
             backbone,
             pretrained: pretrained.map(|model| model.row.reference()),
             embedding_dim: backbone.embedding_dim,
-            config: config(train),
+            config: config(train, pretrained.is_some()),
         })
     }
 }
 
-fn config(train: &Train) -> TrainConfig {
-    let freeze = match train.freeze {
-        Some(jobs::Freeze::None) => Freeze::None,
-        Some(jobs::Freeze::Backbone) => Freeze::Backbone,
-        Some(jobs::Freeze::Norm) => Freeze::Norm,
-        Some(jobs::Freeze::Gradual) => Freeze::None,
-        None => Freeze::None,
-    };
-    let optimizer = match train.optimizer {
-        jobs::Optimizer::Sgd => OptimizerKind::Sgd,
-        jobs::Optimizer::Adamw => OptimizerKind::AdamW,
-    };
+fn config(train: &Train, pretrained: bool) -> TrainConfig {
+    let epochs = if pretrained { 15 } else { 30 };
     let rate = match train.optimizer {
         jobs::Optimizer::Sgd => 0.01,
         jobs::Optimizer::Adamw => 0.001,
     };
     TrainConfig {
-        epochs: train.epochs,
+        epochs: train.epochs.unwrap_or(epochs),
         batch_size: train.batch_size as usize,
-        optimizer,
+        optimizer: match train.optimizer {
+            jobs::Optimizer::Sgd => OptimizerKind::Sgd,
+            jobs::Optimizer::Adamw => OptimizerKind::AdamW,
+        },
         learning_rate: train.learning_rate.unwrap_or(rate),
         momentum: train.momentum,
         weight_decay: train.weight_decay,
@@ -82,15 +85,34 @@ fn config(train: &Train) -> TrainConfig {
             jobs::Schedule::Step => ScheduleKind::Step,
             jobs::Schedule::Constant => ScheduleKind::Constant,
         },
-        augment: Augment {
-            crop: train.augment.crop,
-            mirror: train.augment.mirror,
-            color_pca: train.augment.color_pca,
+        warmup_epochs: train.warmup_epochs,
+        label_smoothing: train.label_smoothing,
+        gradient_clip: train.gradient_clip,
+        ema_decay: train.ema_decay,
+        augment: augment(&train.augment),
+        freeze: match train.freeze {
+            None | Some(jobs::Freeze::None) => FreezePolicy::None,
+            Some(jobs::Freeze::Backbone) => FreezePolicy::Backbone,
+            Some(jobs::Freeze::Norm) => FreezePolicy::Norm,
+            Some(jobs::Freeze::Gradual) => FreezePolicy::Gradual,
         },
-        freeze,
+        precision: match train.precision {
+            jobs::Precision::Auto => PrecisionChoice::Auto,
+            jobs::Precision::F32 => PrecisionChoice::F32,
+            jobs::Precision::Bf16 => PrecisionChoice::Bf16,
+        },
         normalisation: Normalisation::default(),
         seed: train.seed,
         early_stopping: train.early_stopping.map(|stopping| EarlyStopping { patience: stopping.patience }),
-        ..TrainConfig::default()
+        best_by: match train.best_by {
+            jobs::BestBy::Accuracy => BestBy::Accuracy,
+            jobs::BestBy::PrecisionAt10 => BestBy::PrecisionAt10,
+            jobs::BestBy::Map => BestBy::Map,
+        },
     }
+}
+
+fn augment(augment: &jobs::Augment) -> Augment {
+    let jobs::Augment { crop, resized_crop, mirror, color_pca, color_jitter, rand_augment, mixup } = *augment;
+    Augment { crop, resized_crop, mirror, color_pca, color_jitter, rand_augment, mixup }
 }
