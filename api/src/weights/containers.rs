@@ -83,6 +83,11 @@ impl Container {
             let bytes = i64::from_le_bytes(count).checked_mul(*width as i64).filter(|bytes| *bytes >= 0);
             reader.seek_relative(bytes.ok_or_else(|| damaged(format!("storage {key} has no size")))?)?;
         }
+        // Seeking does not notice the end, and the last storage may be one that no tensor of weights uses.
+        let (end, length) = (reader.stream_position()?, reader.get_ref().metadata()?.len());
+        if end > length {
+            return Err(damaged(format!("it has {length} bytes, {end} expected")));
+        }
         Ok(Self { values, root, storages: Storages::Row(reader.into_inner(), places) })
     }
 

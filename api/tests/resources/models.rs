@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Send, TestApp, import_form, safetensors, squeezenet, squeezenet_tensors};
+use crate::support::{Send, TestApp, import_form, safetensors, squeezenet, squeezenet_tensors, write};
 
 /// What of weights lies in the artifacts store.
 fn stored_weights(app: &TestApp) -> Vec<std::path::PathBuf> {
@@ -43,6 +43,25 @@ async fn an_imported_model_is_listed_described_and_downloaded() {
     assert_eq!(file.header("content-length"), weights.len().to_string());
     assert!(file.bytes == weights);
     app.get("/v1/models/scenes/1/confusion").await.refusal(StatusCode::NOT_FOUND, "not_found");
+    app.get("/v1/models/scenes/1/files").await.refusal(StatusCode::NOT_FOUND, "not_found");
+}
+
+#[tokio::test]
+async fn the_list_of_a_models_files_is_given_as_it_is_and_deleted_with_the_model() {
+    let app = TestApp::start().await;
+    let made = app.import("scenes", &["a", "b"]).await;
+    let folder = app.artifacts().join("models").join(made["id"].as_str().unwrap());
+    let list = b"{\"uri\":\"photos/a/1.jpg\"}\n";
+    write(&folder.join("files.jsonl"), list);
+    let given = app.get("/v1/models/scenes/default/files").await;
+    assert_eq!((given.status, given.bytes.as_slice()), (StatusCode::OK, list.as_slice()));
+    assert_eq!(given.header("content-type"), "application/jsonl");
+    assert_eq!(given.header("content-disposition"), "attachment; filename=\"scenes-1.files.jsonl\"");
+    let tag = given.header("etag").to_owned();
+    let again = app.request(Method::GET, "/v1/models/scenes/1/files").header("if-none-match", tag);
+    assert_eq!(again.reply().await.status, StatusCode::NOT_MODIFIED);
+    app.delete("/v1/models/scenes/1").await;
+    assert!(!folder.exists());
 }
 
 #[tokio::test]

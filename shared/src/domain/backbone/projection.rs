@@ -112,15 +112,15 @@ impl Backbone {
 
     /// What the layer at `index` computes when the head reads `dim` channels.
     fn reading(&self, index: usize, dim: usize) -> Op {
-        match &self.layers[index].op {
-            Op::Linear(linear) if index == self.head.index() => {
-                Op::Linear(Linear { input: dim, ..linear.clone() })
+        let mut op = self.layers[index].op.clone();
+        if index == self.head.index() {
+            if let Op::Linear(linear) = &mut op {
+                linear.input = dim;
+            } else if let Op::Conv2d(conv) = &mut op {
+                conv.input = dim;
             }
-            Op::Conv2d(conv) if index == self.head.index() => {
-                Op::Conv2d(Conv2d { input: dim, ..conv.clone() })
-            }
-            op => op.clone(),
         }
+        op
     }
 
     /// A layer of the head's kind from the backbone's own features to `dim`.
