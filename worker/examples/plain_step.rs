@@ -5,6 +5,7 @@
 //!
 //!     plain_step DEVICE BATCH SIDE STEPS      e.g. plain_step cpu 64 224 3
 
+use std::io::Write;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -39,6 +40,6 @@ fn main() -> anyhow::Result<()> {
     for _ in 0..steps {
         step()?;
     }
-    println!("{:.3}", f64::from(steps) * batch as f64 / started.elapsed().as_secs_f64());
-    Ok(())
+    let rate = f64::from(steps) * batch as f64 / started.elapsed().as_secs_f64();
+    Ok(writeln!(std::io::stdout(), "{rate:.3}")?)
 }
