@@ -16,7 +16,7 @@ async fn a_training_is_enqueued_with_its_defaults() {
         (&job["kind"], &job["state"], &job["priority"]),
         (&json!("train"), &json!("queued"), &json!(5))
     );
-    assert_eq!((&job["params"]["epochs"], &job["labels"]["team"]), (&json!(30), &json!("x")));
+    assert_eq!((&job["params"]["batch_size"], &job["labels"]["team"]), (&json!(64), &json!("x")));
     assert_eq!(queue_as_text(&app.db.pool).await, "a train train queued attempt 0/2 fence 0 | Pending due");
 }
 

@@ -82,7 +82,7 @@ async fn what_is_wrong_with_a_request_is_said_and_the_thread_goes_on() {
     );
     let damaged = spec("squeezenet1_1", b"nothing".to_vec());
     assert!(ask(&damaged, pictures(1)).await.unwrap_err().starts_with("the weights are not a readable"));
-    let unknown = spec("vgg16", Vec::new());
+    let unknown = spec("vgg15", Vec::new());
     assert!(ask(&unknown, pictures(1)).await.unwrap_err().starts_with("unknown backbone"));
     let other = Arc::new(ModelSpec { id: Uuid::now_v7(), classes: 6, ..(*good).clone() });
     assert_eq!(

@@ -29,6 +29,7 @@ use self::data::TrainingData;
 use self::files::FileList;
 use self::observer::{Message, Reporter};
 use self::recipe::Recipe;
+use crate::device::Sampler;
 use crate::models::StoredModel;
 use crate::network::Network;
 use crate::runtime::context::{JobContext, JobError, JobOutcome, LogLevel, PROGRESS_INTERVAL};
@@ -94,7 +95,8 @@ async fn train(
     let (sender, mut messages) = mpsc::channel(4);
     let (recipe_of_loop, device) = (recipe.clone(), context.services.device);
     let epochs = recipe.config.epochs;
-    let mut reporter = Reporter::new(context.stop.clone(), sender, device, epochs, checkpoint_every);
+    let sampler = Sampler::new(device);
+    let mut reporter = Reporter::new(context.stop.clone(), sender, sampler, epochs, checkpoint_every);
     let thread = tokio::task::spawn_blocking(move || {
         let classes = data.classes.len();
         let seed = recipe_of_loop.config.seed;

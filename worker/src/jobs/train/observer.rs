@@ -81,7 +81,7 @@ impl Reporter {
     pub fn new(
         stop: StopToken,
         messages: mpsc::Sender<Message>,
-        device: tch::Device,
+        device: Sampler,
         epochs: u32,
         checkpoint_every: Duration,
     ) -> Self {
@@ -90,7 +90,7 @@ impl Reporter {
             stop,
             messages,
             started: now,
-            device: Sampler::new(device),
+            device,
             epochs,
             checkpoint_every,
             told: now - INTERVAL,
