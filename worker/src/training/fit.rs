@@ -90,6 +90,9 @@ impl<'a> Fit<'a> {
         }
         network.freeze(config.freeze.at(u32::MAX, network.backbone()))?;
         let mut optimizer = Optimizer::new(network, config)?;
+        if resume.is_none() && learns_norms(config.freeze) && network.has_folded_norms()? {
+            settle(network, dataset, config)?;
+        }
         let mut average =
             (config.ema_decay > 0.0).then(|| Average::new(network, config.ema_decay)).transpose()?;
         let mut history = History::new(network, config);
@@ -99,10 +102,6 @@ impl<'a> Fit<'a> {
             history = resumed.history;
             observer.resumed(history.epochs(), history.steps);
             best = resumed.best;
-        } else if learns_norms(config.freeze) && network.has_folded_norms()? {
-            settle(network, dataset, config)?;
-            average =
-                (config.ema_decay > 0.0).then(|| Average::new(network, config.ema_decay)).transpose()?;
         }
         // Checkpoints and settling change what batch norms look like, on which it depends whether they measure.
         network.freeze(config.freeze.at(history.epochs() + 1, network.backbone()))?;

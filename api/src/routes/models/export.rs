@@ -2,7 +2,7 @@
 //!
 //! Both stream from the artifacts store; neither is held in memory.
 
-use actix_web::http::header::{self, ContentDisposition, ContentEncoding, DispositionParam, DispositionType};
+use actix_web::http::header::{self, ContentEncoding};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, get, web};
 use async_stream::try_stream;
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use lookalike_shared::onnx::{self, Encoder};
 use lookalike_shared::storage::{ByteStream, StorageError};
 use safetensors::tensor::Metadata;
 
+use super::files::attachment;
 use super::header::HeaderReader;
 use super::reference;
 use crate::auth::{Caller, Read};
@@ -89,14 +90,10 @@ pub async fn get_onnx(
 /// The head of an answer that is saved as a file.
 fn file(model: &Model, ending: &str, tag: String) -> HttpResponseBuilder {
     let name = format!("{}-{}.{ending}", model.name, model.version);
-    let disposition = ContentDisposition {
-        disposition: DispositionType::Attachment,
-        parameters: vec![DispositionParam::Filename(name)],
-    };
     let mut response = HttpResponse::Ok();
     response
         .content_type("application/octet-stream")
-        .insert_header(disposition)
+        .insert_header(attachment(name))
         // Numbers do not get smaller by compression, only slower.
         .insert_header(ContentEncoding::Identity)
         .insert_header((header::ETAG, tag))

@@ -10,9 +10,6 @@ use crate::training::{
     Augment, BestBy, EarlyStopping, FreezePolicy, OptimizerKind, PrecisionChoice, ScheduleKind, TrainConfig,
 };
 
-/// Network used when neither it nor pretrained weights are named.
-const DEFAULT_BACKBONE: &str = "mobilenet_v2";
-
 /// How a model is trained.
 #[derive(Debug, Clone)]
 pub struct Recipe {
@@ -36,7 +33,7 @@ impl Recipe {
         let backbone = match (&train.backbone, pretrained) {
             (None, Some(model)) => model.backbone,
             (None, None) => {
-                backbone::by_name(DEFAULT_BACKBONE).map_err(|error| invalid(error.to_string()))?
+                backbone::by_name(Train::DEFAULT_BACKBONE).map_err(|error| invalid(error.to_string()))?
             }
             (Some(name), _) => backbone::by_name(name).map_err(|error| invalid(error.to_string()))?,
         };
