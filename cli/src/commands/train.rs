@@ -151,6 +151,15 @@ mod tests {
     }
 
     #[test]
+    fn without_crops_there_are_none_of_random_size_either() {
+        let sent = sent("train scenes --source photos --no-crop");
+        assert_eq!(
+            sent["augment"],
+            json!({"crop": false, "resized_crop": null, "mirror": true, "color_pca": true})
+        );
+    }
+
+    #[test]
     fn pictures_and_a_source_exclude_each_other() {
         for line in ["train m", "train m --pictures x --source y", "train m --set x --source y"] {
             assert!(Line::try_parse_from(line.split_whitespace()).is_err(), "{line}");

@@ -8,13 +8,23 @@ pub fn text(item: &Value, pointer: &str) -> String {
     match item.pointer(pointer) {
         None | Some(Value::Null) => "-".to_owned(),
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(items)) => items.iter().map(|item| text(item, "")).collect::<Vec<_>>().join(", "),
+        Some(Value::Array(items)) => list(items),
         Some(Value::Object(fields)) => fields
             .iter()
             .map(|(name, value)| format!("{name}={}", text(value, "")))
             .collect::<Vec<_>>()
             .join(" "),
         Some(other) => other.to_string(),
+    }
+}
+
+/// The items, or the first ones of many and how many more there are.
+fn list(items: &[Value]) -> String {
+    const SHOWN: usize = 20;
+    let shown: Vec<_> = items.iter().take(SHOWN).map(|item| text(item, "")).collect();
+    match items.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
@@ -87,6 +97,8 @@ mod tests {
         assert_eq!(percent(0.8844), "88.44 %");
         assert_eq!(text(&json!({"a": {"team": ["x", 1]}}), "/a"), "team=x, 1");
         assert_eq!(text(&json!({"a": null}), "/a"), "-");
+        let many = text(&json!((0..1000).collect::<Vec<_>>()), "");
+        assert!(many.starts_with("0, 1, 2, ") && many.ends_with(", 18, 19 and 980 more"), "{many}");
         assert_eq!(progress(&json!({"phase": "decoding", "done": 3, "total": null})), "decoding 3");
     }
 

@@ -3392,11 +3392,11 @@ export interface components {
              * @description Pictures per step, 1 to 1024.
              */
             batch_size?: number;
-            /** @description `sgd` (with momentum) or `adamw`. */
-            optimizer?: components["schemas"]["Optimizer"];
+            optimizer?: components["schemas"]["Optimizer"] | null;
             /**
              * Format: double
-             * @description The highest rate of the schedule; a value that fits the optimiser and the freeze when not given.
+             * @description The highest rate of the schedule; when not given, 0.01 for `sgd`, and for `adamw` 0.0005 from pretrained weights
+             *     and 0.0003 from random ones.
              */
             learning_rate?: number | null;
             /**

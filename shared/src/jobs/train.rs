@@ -39,10 +39,11 @@ pub struct Train {
     /// Pictures per step, 1 to 1024.
     #[serde(default = "Train::default_batch_size")]
     pub batch_size: u32,
-    /// `sgd` (with momentum) or `adamw`.
-    #[serde(default)]
-    pub optimizer: Optimizer,
-    /// The highest rate of the schedule; a value that fits the optimiser and the freeze when not given.
+    /// `sgd` (with momentum) or `adamw`; `sgd` from pretrained weights and `adamw` from random ones when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<Optimizer>,
+    /// The highest rate of the schedule; when not given, 0.01 for `sgd`, and for `adamw` 0.0005 from pretrained weights
+    /// and 0.0003 from random ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
     /// Momentum of SGD, 0 to 0.999.
@@ -130,11 +131,10 @@ impl Default for Validation {
 }
 
 /// The rule that turns gradients into steps.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Optimizer {
     /// Stochastic gradient descent with momentum.
-    #[default]
     Sgd,
     /// Adam with decoupled weight decay.
     Adamw,

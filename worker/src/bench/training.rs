@@ -22,7 +22,7 @@ const BATCH: usize = 64;
 /// Steps of each variant that are timed.
 const STEPS: u32 = 6;
 /// Epochs through the pipeline; the first one warms up.
-const EPOCHS: u32 = 3;
+const EPOCHS: u32 = 4;
 
 /// Measures everything about training; `plain` is the program of a step as it comes out of the box.
 pub async fn measure(stage: &Stage, plain: Option<&Path>, report: &mut Report) -> anyhow::Result<()> {
@@ -113,33 +113,40 @@ fn training_rows(
     }
     let choice = if precision == Precision::F32 { PrecisionChoice::F32 } else { PrecisionChoice::Bf16 };
     let config = TrainConfig { precision: choice, ..config };
-    let mut watch = Watch::default();
-    let mut learner = network()?;
-    training::train(&mut learner, dataset, &config, None, &mut watch)?;
-    // Again, since a machine is not always as fast as it was.
-    let after = training::step_rate(&mut network()?, dataset, &config, precision, STEPS)?;
-    let warm = &watch.rows[1..];
+    let mut alone = || Ok(training::step_rate(&mut network()?, dataset, &config, precision, STEPS)?);
+    let mut watch = Watch { alone: &mut alone, rates: Vec::new(), rows: Vec::new(), checkpoint_ms: f64::NAN };
+    training::train(&mut network()?, dataset, &config, None, &mut watch)?;
+    let Watch { rates, rows, checkpoint_ms, .. } = watch;
+    let rates = rates.into_iter().collect::<anyhow::Result<Vec<f64>>>()?;
+    let warm = &rows[1..];
     let mean = |of: fn(&EpochRow) -> f64| warm.iter().map(of).sum::<f64>() / warm.len() as f64;
+    // Each epoch beside the steps before and after it: machines are not always as fast as they were.
+    let beside = rates.windows(2).map(|pair| f64::midpoint(pair[0], pair[1]));
+    let mut ratios: Vec<f64> =
+        warm.iter().zip(beside).map(|(row, raw)| row.images_per_second / raw).collect();
+    ratios.sort_by(f64::total_cmp);
     let rate = mean(|row| row.images_per_second);
-    let raw = (raw + after) / 2.0;
+    let raw = rates.iter().sum::<f64>() / rates.len() as f64;
     report.row("train.pipeline", rate, "pictures/s", raw, "the step alone, pictures on the device already");
-    report.row("train_step_ratio", rate / raw, "", 1.0, "nothing but steps");
+    report.row("train_step_ratio", ratios[ratios.len() / 2], "", 1.0, "nothing but steps: median of epochs");
     report.limit("loader_wait_share", mean(|row| row.loader_wait_share), "");
     let pictures = dataset.train().labels.len() as f64;
     let validating = warm.iter().map(|row| row.seconds - pictures / row.images_per_second).sum::<f64>();
     report.limit("train.validation", validating / warm.len() as f64 * 1e3, "ms");
-    report.limit("train.checkpoint", watch.checkpoint_ms, "ms");
+    report.limit("train.checkpoint", checkpoint_ms, "ms");
     Ok(())
 }
 
-/// Keeps the rows, and times a checkpoint.
-#[derive(Default)]
-struct Watch {
+/// Keeps the rows, times a checkpoint, and after each epoch measures steps alone.
+struct Watch<'a> {
+    alone: &'a mut dyn FnMut() -> anyhow::Result<f64>,
+    /// Pictures per second of steps alone, after each epoch.
+    rates: Vec<anyhow::Result<f64>>,
     rows: Vec<EpochRow>,
     checkpoint_ms: f64,
 }
 
-impl Observer for Watch {
+impl Observer for Watch<'_> {
     fn progress(&mut self, _progress: Progress) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
@@ -150,6 +157,7 @@ impl Observer for Watch {
             self.checkpoint_ms = started.elapsed().as_secs_f64() * 1e3;
         }
         self.rows.push(row.clone());
+        self.rates.push((self.alone)());
         ControlFlow::Continue(())
     }
 }

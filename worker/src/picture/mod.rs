@@ -22,7 +22,7 @@ use std::panic;
 pub use format::Format;
 pub use hash::{content_hash, perceptual_hash};
 pub use reason::{PictureError, ReasonCode};
-pub use resize::{prepare, prepare_into, thumbnail};
+pub use resize::{prepare, prepare_into, rescale_into, thumbnail};
 
 /// An upright picture in memory: EXIF orientation applied, transparency laid over white.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -34,7 +34,20 @@ pub fn prepare_into(picture: &Picture, size: u32, out: &mut [u8]) {
     let side = f64::from(picture.width.min(picture.height));
     let left = (f64::from(picture.width) - side) / 2.0;
     let top = (f64::from(picture.height) - side) / 2.0;
-    scale(picture, (size, size), &bilinear().crop(left, top, side, side), out);
+    let cut = bilinear().crop(left, top, side, side);
+    scale(&picture.rgb, (picture.width, picture.height), (size, size), &cut, out);
+}
+
+/// A square picture of `side` pixels, RGB `[side, side, 3]`, at `size` pixels into `out`, RGB `[size, size, 3]`.
+///
+/// # Panics
+/// When a size is 0, or `pixels` or `out` does not hold exactly that many samples.
+pub fn rescale_into(pixels: &[u8], side: usize, size: usize, out: &mut [u8]) {
+    if side == size {
+        return out.copy_from_slice(pixels);
+    }
+    let [side, size] = [side, size].map(|side| u32::try_from(side).expect("sides fit 32 bits"));
+    scale(pixels, (side, side), (size, size), &bilinear(), out);
 }
 
 /// A JPEG of the whole picture, its longer side at most `max_side` pixels and never larger than the picture.
@@ -66,7 +79,7 @@ fn encoded(rgb: &[u8], width: u32, height: u32) -> Result<Vec<u8>, PictureError>
 /// The whole picture at exactly this size, whatever its proportions: RGB `[height, width, 3]`.
 pub(super) fn stretched(picture: &Picture, width: u32, height: u32) -> Vec<u8> {
     let mut out = vec![0; samples(width, height)];
-    scale(picture, (width, height), &bilinear(), &mut out);
+    scale(&picture.rgb, (picture.width, picture.height), (width, height), &bilinear(), &mut out);
     out
 }
 
@@ -84,8 +97,8 @@ fn bilinear() -> ResizeOptions {
 }
 
 /// The typed call: the one that finds the pixel type at run time makes the compiler build every kernel.
-fn scale(picture: &Picture, (width, height): (u32, u32), options: &ResizeOptions, out: &mut [u8]) {
-    let source = TypedImageRef::<U8x3>::from_buffer(picture.width, picture.height, &picture.rgb)
+fn scale(rgb: &[u8], from: (u32, u32), (width, height): (u32, u32), options: &ResizeOptions, out: &mut [u8]) {
+    let source = TypedImageRef::<U8x3>::from_buffer(from.0, from.1, rgb)
         .expect("a picture holds width * height * 3 samples");
     let mut target = TypedImage::<U8x3>::from_buffer(width, height, out)
         .expect("the place holds width * height * 3 samples");

@@ -34,8 +34,8 @@ const SAME_COLOURS: Colouring = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.
 pub(super) struct View {
     /// Its place in the part.
     pub picture: usize,
-    /// Where it is cut, in pixels from left and top of the stored picture.
-    pub corner: [usize; 2],
+    /// Where it is cut, in pixels from left and top of the stored picture; all of it is shown when nowhere.
+    pub corner: Option<[usize; 2]>,
     /// Whether left and right are swapped.
     pub mirror: bool,
     /// Where its pixels come from, when it is more than cut and mirrored; `corner` and `mirror` are in it already.
@@ -45,10 +45,9 @@ pub(super) struct View {
 }
 
 impl View {
-    /// The centre of a picture.
-    pub fn centre(picture: usize, margin: usize) -> Self {
-        let corner = [margin / 2; 2];
-        Self { picture, corner, mirror: false, placement: None, colouring: SAME_COLOURS }
+    /// All of a picture, as it is.
+    pub fn whole(picture: usize) -> Self {
+        Self { picture, corner: None, mirror: false, placement: None, colouring: SAME_COLOURS }
     }
 }
 
@@ -65,9 +64,9 @@ impl Viewer {
     /// The next view of a picture whose mean grey, in 0..1, is `grey`.
     pub fn view(&self, picture: usize, grey: f32, rng: &mut ChaCha8Rng) -> View {
         let augment = &self.augment;
-        let mut view = View::centre(picture, self.side - self.size);
+        let mut view = View::whole(picture);
         if augment.crop && augment.resized_crop.is_none() {
-            view.corner = [0; 2].map(|_: usize| rng.random_range(0..=self.side - self.size));
+            view.corner = Some([0; 2].map(|_: usize| rng.random_range(0..=self.side - self.size)));
         }
         view.mirror = augment.mirror && rng.random();
         if self.needs_placement() {
@@ -97,9 +96,10 @@ impl Viewer {
     /// The part of the stored picture that is shown.
     fn placement(&self, view: &View, rng: &mut ChaCha8Rng) -> Placement {
         let side = self.side as f32;
-        let ([width, height], [left, top]) = match self.augment.resized_crop {
-            Some(least) => resized_crop(least, rng),
-            None => ([self.size as f32 / side; 2], view.corner.map(|place| place as f32 / side)),
+        let ([width, height], [left, top]) = match (self.augment.resized_crop, view.corner) {
+            (Some(least), _) => resized_crop(least, rng),
+            (None, Some(corner)) => ([self.size as f32 / side; 2], corner.map(|place| place as f32 / side)),
+            (None, None) => ([1.0; 2], [0.0; 2]),
         };
         let flip = if view.mirror { -1.0 } else { 1.0 };
         [[flip * width, 0.0, 2.0 * left + width - 1.0], [0.0, height, 2.0 * top + height - 1.0]]

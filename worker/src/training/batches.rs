@@ -9,6 +9,7 @@ use super::augment::{View, Viewer, mixing_share};
 use super::dataset::Labelled;
 use super::random::{self, Purpose};
 use crate::network::Pictures;
+use crate::picture::rescale_into;
 
 /// One batch of N pictures, ready for the device.
 #[derive(Debug, PartialEq)]
@@ -90,13 +91,11 @@ impl Batches<'_> {
     }
 }
 
-/// The centres of the pictures chosen, `[N, size, size, 3]`.
-pub(super) fn centres(pictures: &Pictures, chosen: &[usize], size: usize) -> Vec<u8> {
-    let margin = pictures.side() - size;
-    let views: Vec<View> = chosen.iter().map(|&picture| View::centre(picture, margin)).collect();
+/// The pictures chosen as they are indexed and searched, all of each: `[N, size, size, 3]`.
+pub(super) fn whole(pictures: &Pictures, chosen: &[usize], size: usize) -> Vec<u8> {
     let mut pixels = vec![0; chosen.len() * size * size * 3];
     let targets = pixels.par_chunks_mut(size * size * 3);
-    targets.zip(&views).for_each(|(target, view)| copy(pictures, view, target, size));
+    targets.zip(chosen).for_each(|(target, picture)| copy(pictures, &View::whole(*picture), target, size));
     pixels
 }
 
@@ -131,16 +130,19 @@ fn cut_all(pictures: &Pictures, views: &[View], side: usize) -> Vec<u8> {
 }
 
 fn copy(pictures: &Pictures, view: &View, target: &mut [u8], size: usize) {
-    let (stored, side, [left, top]) = (pictures.get(view.picture), pictures.side(), view.corner);
-    for (row, target) in target.chunks_exact_mut(size * 3).enumerate() {
-        let start = ((top + row) * side + left) * 3;
-        let source = &stored[start..start + size * 3];
-        if view.mirror {
-            for (target, source) in target.chunks_exact_mut(3).zip(source.chunks_exact(3).rev()) {
-                target.copy_from_slice(source);
+    let (stored, side) = (pictures.get(view.picture), pictures.side());
+    match view.corner {
+        Some([left, top]) => {
+            for (row, target) in target.chunks_exact_mut(size * 3).enumerate() {
+                let start = ((top + row) * side + left) * 3;
+                target.copy_from_slice(&stored[start..start + size * 3]);
             }
-        } else {
-            target.copy_from_slice(source);
+        }
+        None => rescale_into(stored, side, size, target),
+    }
+    if view.mirror {
+        for row in target.chunks_exact_mut(size * 3) {
+            row.as_chunks_mut::<3>().0.reverse();
         }
     }
 }
@@ -179,18 +181,25 @@ mod tests {
     }
 
     #[test]
-    fn without_augmentation_the_centre_is_cut() {
-        let part = labelled(1);
+    fn without_augmentation_all_of_the_picture_is_shown_as_when_it_is_judged() {
+        // Four rows of 0, 40, 80 and 120: halved by a triangle of weights 1 3 3 1, and 3 3 1 at the border, over their sum.
+        let pixels: Vec<u8> = (0..48).map(|at| at / 12 * 40).collect();
+        let part = Labelled { pictures: Pictures::new(4, pixels).unwrap(), labels: vec![0] };
         let batch = batches(&part, Augment::NONE).batch(&[0], 0, 0);
-        let pixel = |row: usize, column: usize| part.pictures.get(0)[(row * 4 + column) * 3..][..3].to_vec();
-        assert_eq!(batch.pixels, [pixel(1, 1), pixel(1, 2), pixel(2, 1), pixel(2, 2)].concat());
-        assert_eq!(centres(&part.pictures, &[0], 2), batch.pixels);
+        assert_eq!(batch.pixels, [[29_u8; 6], [91; 6]].concat());
+        assert_eq!(whole(&part.pictures, &[0], 2), batch.pixels);
+    }
+
+    #[test]
+    fn a_stored_picture_of_the_size_that_is_wanted_is_taken_as_it_is() {
+        let part = labelled(2);
+        assert_eq!(whole(&part.pictures, &[1], 4), part.pictures.get(1));
     }
 
     #[test]
     fn a_mirrored_cut_swaps_left_and_right() {
         let part = labelled(1);
-        let view = View { corner: [2, 0], mirror: true, ..View::centre(0, 2) };
+        let view = View { corner: Some([2, 0]), mirror: true, ..View::whole(0) };
         let pixel = |row: usize, column: usize| part.pictures.get(0)[(row * 4 + column) * 3..][..3].to_vec();
         let expected = [pixel(0, 3), pixel(0, 2), pixel(1, 3), pixel(1, 2)].concat();
         assert_eq!(cut_all(&part.pictures, &[view], 2), expected);

@@ -29,8 +29,8 @@ pub enum ScheduleKind {
 /// How training pictures vary from epoch to epoch.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Augment {
-    /// Cuts the picture from a random place of the stored one instead of its centre (Krizhevsky et al. 2012, section
-    /// 4.1).
+    /// Cuts the picture from a random place of the stored one instead of showing all of it (Krizhevsky et al. 2012,
+    /// section 4.1).
     pub crop: bool,
     /// Cuts a part of random size and place and scales it to full size (Szegedy et al. 2015); the smallest part's share
     /// of the area. Takes the place of `crop`.

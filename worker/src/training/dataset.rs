@@ -67,8 +67,8 @@ pub enum DatasetError {
 }
 
 impl Dataset {
-    /// A dataset of which pictures of `image_size` pixels are cut: from a random place or the centre of the stored
-    /// ones, which may be larger. [`Dataset::stored_side`] is the usual size to store.
+    /// A dataset of which pictures are shown at `image_size` pixels: parts of the stored ones, which may be larger, or
+    /// all of each. [`Dataset::stored_side`] is the usual size to store.
     ///
     /// # Errors
     /// When a part is empty, a label names no class or pictures are smaller than `image_size`.

@@ -37,7 +37,7 @@ impl Features {
         config: &TrainConfig,
     ) -> Result<Option<Self>, TrainError> {
         let size = dataset.image_size();
-        let one = batches::centres(&dataset.validation().pictures, &[0], size);
+        let one = batches::whole(&dataset.validation().pictures, &[0], size);
         let one = config.normalisation.tensor(&one, size, network.device())?;
         let bytes = network.before_head(&one)?.numel() * Kind::Half.elt_size_in_bytes();
         let (train, validation) = (dataset.train().labels.len(), dataset.validation().labels.len());
@@ -132,7 +132,7 @@ fn validation(
         if progress(stored.filled).is_break() {
             return Ok(None);
         }
-        let pixels = batches::centres(pictures, chosen, size);
+        let pixels = batches::whole(pictures, chosen, size);
         let batch = config.normalisation.tensor(&pixels, size, network.device())?;
         stored.add(&network.before_head(&batch)?)?;
     }
@@ -212,7 +212,7 @@ mod tests {
             let network = Network::new(backbone::by_name(name).unwrap(), 3, 1, Device::Cpu).unwrap();
             let mut source = Source::new(&network, &dataset, &config).unwrap();
             let found = source.validate(&network, &mut |_| ControlFlow::Continue(())).unwrap().unwrap();
-            let pixels = batches::centres(&dataset.validation().pictures, &[0, 1, 2], 36);
+            let pixels = batches::whole(&dataset.validation().pictures, &[0, 1, 2], 36);
             let pictures = config.normalisation.tensor(&pixels, 36, Device::Cpu).unwrap();
             let expected = network.forward(&pictures, Mode::Eval).unwrap().logits;
             let off = (&found - &expected).abs().max().double_value(&[]);
@@ -227,7 +227,7 @@ mod tests {
         let mut rng = random::stream(1, Purpose::Dropout, 1, 1);
         let mode = Mode::Train { rng: &mut rng, precision: Precision::F32 };
         let found = source.logits(&network, &input, mode).unwrap();
-        let pixels = batches::centres(&dataset.train().pictures, &order[1..3], 36);
+        let pixels = batches::whole(&dataset.train().pictures, &order[1..3], 36);
         let pictures = config.normalisation.tensor(&pixels, 36, Device::Cpu).unwrap();
         let expected = network.forward(&pictures, Mode::Eval).unwrap().logits;
         let off = (&found - &expected).abs().max().double_value(&[]);

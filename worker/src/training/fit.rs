@@ -51,7 +51,7 @@ fn settle(network: &mut Network, dataset: &Dataset, config: &TrainConfig) -> Res
     const PICTURES: usize = 64;
     let part = dataset.train();
     let chosen = evaluation::spread(part.labels.len(), PICTURES);
-    let pixels = batches::centres(&part.pictures, &chosen, dataset.image_size());
+    let pixels = batches::whole(&part.pictures, &chosen, dataset.image_size());
     let pictures = config.normalisation.tensor(&pixels, dataset.image_size(), network.device())?;
     Ok(network.settle(&pictures)?)
 }

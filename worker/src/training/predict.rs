@@ -22,7 +22,7 @@ const IGNORE_INDEX: i64 = -100;
 /// Pictures in a batch while only answers are wanted.
 const BATCH: usize = 64;
 
-/// The network's answers for the centres, `size` pixels wide, of the pictures chosen; `done` hears how many are done
+/// The network's answers for the pictures chosen, scaled to `size` pixels; `done` hears how many are done
 /// and may stop the work, which gives nothing then.
 ///
 /// # Errors
@@ -42,7 +42,7 @@ pub fn predict(
         if done(batch * BATCH).is_break() {
             return Ok(None);
         }
-        let pixels = batches::centres(pictures, chosen, size);
+        let pixels = batches::whole(pictures, chosen, size);
         let output = network.forward(&normalisation.tensor(&pixels, size, network.device())?, Mode::Eval)?;
         logits.push(output.logits);
         embeddings.push(unit_length(&output.embedding)?);

@@ -122,7 +122,7 @@ mod tests {
             Batch { pixels: part.pictures.pixels().to_vec(), side: SIDE, ..batch(&part, Augment::NONE) };
         for (view, cut) in placed.views.iter_mut().zip(&cut.views) {
             let scale = SIZE as f32 / SIDE as f32;
-            let [x, y] = cut.corner.map(|place| 2.0 * place as f32 / SIDE as f32 + scale - 1.0);
+            let [x, y] = cut.corner.unwrap().map(|place| 2.0 * place as f32 / SIDE as f32 + scale - 1.0);
             let flip = if cut.mirror { -scale } else { scale };
             view.placement = Some([[flip, 0.0, x], [0.0, scale, y]]);
         }

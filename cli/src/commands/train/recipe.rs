@@ -20,10 +20,10 @@ pub(super) struct Recipe {
     /// Pictures per step
     #[arg(long, value_name = "N")]
     batch_size: Option<u32>,
-    /// The optimiser
+    /// The optimiser [default: sgd from a model, adamw from random weights]
     #[arg(long, value_parser = ["sgd", "adamw"])]
     optimizer: Option<String>,
-    /// The highest learning rate [default: what fits the optimiser and the freeze]
+    /// The highest learning rate [default: what fits the optimiser and the start]
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
     /// Momentum of SGD
@@ -111,6 +111,9 @@ impl Augment {
         let numbers = numbers.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         let mut fields: Map<String, Value> = numbers.collect();
         let is_plain = fields.is_empty() && !(self.no_crop || self.no_mirror || self.no_color_pca);
+        if self.no_crop && self.resized_crop.is_none() {
+            fields.insert("resized_crop".to_owned(), Value::Null);
+        }
         for (name, is_off) in
             [("crop", self.no_crop), ("mirror", self.no_mirror), ("color_pca", self.no_color_pca)]
         {

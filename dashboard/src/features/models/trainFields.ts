@@ -58,7 +58,7 @@ export const CHOICES: ChoiceOption[] = [
     data: [{ value: "accuracy", label: "Accuracy" }, { value: "precision_at_10", label: "P@10" }, { value: "map", label: "mAP" }],
   },
   {
-    field: "optimizer", group: "learning", label: "Optimiser", pointer: "/optimizer", fallback: "SGD with momentum",
+    field: "optimizer", group: "learning", label: "Optimiser", pointer: "/optimizer", fallback: "as fits the start",
     data: [{ value: "sgd", label: "SGD with momentum" }, { value: "adamw", label: "AdamW" }],
   },
   { field: "schedule", group: "learning", label: "Schedule", pointer: "/schedule", fallback: "cosine", data: same("cosine", "step", "constant") },

@@ -62,15 +62,17 @@ impl Recipe {
 }
 
 fn config(train: &Train, pretrained: bool) -> TrainConfig {
-    let epochs = if pretrained { 15 } else { 30 };
-    let rate = match train.optimizer {
+    let (epochs, usual) = if pretrained { (15, jobs::Optimizer::Sgd) } else { (30, jobs::Optimizer::Adamw) };
+    let optimizer = train.optimizer.unwrap_or(usual);
+    let rate = match optimizer {
         jobs::Optimizer::Sgd => 0.01,
-        jobs::Optimizer::Adamw => 0.001,
+        jobs::Optimizer::Adamw if pretrained => 0.0005,
+        jobs::Optimizer::Adamw => 0.0003,
     };
     TrainConfig {
         epochs: train.epochs.unwrap_or(epochs),
         batch_size: train.batch_size as usize,
-        optimizer: match train.optimizer {
+        optimizer: match optimizer {
             jobs::Optimizer::Sgd => OptimizerKind::Sgd,
             jobs::Optimizer::Adamw => OptimizerKind::AdamW,
         },
