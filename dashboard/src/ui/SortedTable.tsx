@@ -1,4 +1,4 @@
-import { Group, Table, Text, UnstyledButton } from "@mantine/core";
+import { Button, Group, Table, Text, UnstyledButton } from "@mantine/core";
 import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 
@@ -18,39 +18,47 @@ interface Props<T> {
   columns: SortedColumn<T>[];
   rowKey: (row: T) => string;
   first: { key: string; up: boolean };
+  /** Rows that are shown until all are asked for; all from the start when left out. */
+  few?: number;
 }
 
 /** A table whose rows are ordered by the column that was asked for. */
-export function SortedTable<T>({ label, rows, columns, rowKey, first }: Props<T>) {
+export function SortedTable<T>({ label, rows, columns, rowKey, first, few }: Props<T>) {
   const [order, setOrder] = useState(first);
+  const [limit, setLimit] = useState(few ?? Number.POSITIVE_INFINITY);
   const column = columns.find(({ key }) => key === order.key) ?? columns[0];
   const sorted = column === undefined ? rows : [...rows].sort((a, b) => compared(column.value(a), column.value(b), order.up));
   return (
-    <Table.ScrollContainer minWidth={420} scrollAreaProps={{ offsetScrollbars: false }}>
-      <Table className="tabular" verticalSpacing={6} aria-label={label}>
-        <Table.Thead>
-          <Table.Tr>
-            {columns.map((each) => (
-              <Table.Th key={each.key} aria-sort={order.key !== each.key ? "none" : order.up ? "ascending" : "descending"}>
-                <UnstyledButton w="100%" onClick={() => setOrder({ key: each.key, up: order.key === each.key ? !order.up : true })}>
-                  <Group gap={4} wrap="nowrap" justify={each.right ? "flex-end" : "flex-start"}>
-                    <Text size="xs" c="dimmed" fw={550}>{each.label}</Text>
-                    {order.key === each.key && (order.up ? <IconArrowUp size={12} aria-hidden /> : <IconArrowDown size={12} aria-hidden />)}
-                  </Group>
-                </UnstyledButton>
-              </Table.Th>
-            ))}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {sorted.map((row) => (
-            <Table.Tr key={rowKey(row)}>
-              {columns.map((each) => <Table.Td key={each.key} ta={each.right ? "right" : undefined}>{each.cell?.(row) ?? each.value(row) ?? "–"}</Table.Td>)}
+    <>
+      <Table.ScrollContainer minWidth={420} scrollAreaProps={{ offsetScrollbars: false }}>
+        <Table className="tabular" verticalSpacing={6} aria-label={label}>
+          <Table.Thead>
+            <Table.Tr>
+              {columns.map((each) => (
+                <Table.Th key={each.key} aria-sort={order.key !== each.key ? "none" : order.up ? "ascending" : "descending"}>
+                  <UnstyledButton w="100%" onClick={() => setOrder({ key: each.key, up: order.key === each.key ? !order.up : true })}>
+                    <Group gap={4} wrap="nowrap" justify={each.right ? "flex-end" : "flex-start"}>
+                      <Text size="xs" c="dimmed" fw={550}>{each.label}</Text>
+                      {order.key === each.key && (order.up ? <IconArrowUp size={12} aria-hidden /> : <IconArrowDown size={12} aria-hidden />)}
+                    </Group>
+                  </UnstyledButton>
+                </Table.Th>
+              ))}
             </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+          </Table.Thead>
+          <Table.Tbody>
+            {sorted.slice(0, limit).map((row) => (
+              <Table.Tr key={rowKey(row)}>
+                {columns.map((each) => <Table.Td key={each.key} ta={each.right ? "right" : undefined}>{each.cell?.(row) ?? each.value(row) ?? "–"}</Table.Td>)}
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+      {rows.length > limit && (
+        <Button mt="sm" variant="default" size="xs" onClick={() => setLimit(rows.length)}>Show all {rows.length}</Button>
+      )}
+    </>
   );
 }
 

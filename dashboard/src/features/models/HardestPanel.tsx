@@ -16,7 +16,7 @@ const COLUMNS: SortedColumn<Hard>[] = [
 export function HardestPanel({ rows }: { rows: Hard[] }) {
   return (
     <Panel title="Hardest pictures" hint="look here for wrong labels">
-      <SortedTable label="Hardest pictures" rows={rows} columns={COLUMNS} rowKey={(row) => row.uri} first={{ key: "loss", up: false }} />
+      <SortedTable label="Hardest pictures" rows={rows} columns={COLUMNS} rowKey={(row) => row.uri} first={{ key: "loss", up: false }} few={10} />
     </Panel>
   );
 }
