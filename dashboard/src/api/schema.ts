@@ -3395,8 +3395,8 @@ export interface components {
             optimizer?: components["schemas"]["Optimizer"] | null;
             /**
              * Format: double
-             * @description The highest rate of the schedule; when not given, 0.01 for `sgd`, and for `adamw` 0.0005 from pretrained weights
-             *     and 0.0003 from random ones.
+             * @description The highest rate of the schedule; when not given, for `sgd` 0.01, or 0.003 where a network has no batch norms, and
+             *     for `adamw` 0.0005 from pretrained weights and 0.0003 from random ones.
              */
             learning_rate?: number | null;
             /**

@@ -42,8 +42,8 @@ pub struct Train {
     /// `sgd` (with momentum) or `adamw`; `sgd` from pretrained weights and `adamw` from random ones when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<Optimizer>,
-    /// The highest rate of the schedule; when not given, 0.01 for `sgd`, and for `adamw` 0.0005 from pretrained weights
-    /// and 0.0003 from random ones.
+    /// The highest rate of the schedule; when not given, for `sgd` 0.01, or 0.003 where a network has no batch norms, and
+    /// for `adamw` 0.0005 from pretrained weights and 0.0003 from random ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
     /// Momentum of SGD, 0 to 0.999.

@@ -110,6 +110,11 @@ impl Backbone {
         LayerId::new(self.layers.len() - 1)
     }
 
+    /// Whether batch norms keep its activations in bounds: without them it takes smaller steps.
+    pub fn has_batch_norms(&self) -> bool {
+        self.layers.iter().any(|layer| matches!(layer.op, Op::BatchNorm2d(_)))
+    }
+
     /// How many layers read each layer's output, by layer index.
     pub fn readers(&self) -> Vec<usize> {
         let mut readers = vec![0; self.layers.len()];

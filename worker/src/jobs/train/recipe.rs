@@ -56,19 +56,24 @@ impl Recipe {
             backbone,
             pretrained: pretrained.map(|model| model.row.reference()),
             embedding_dim: backbone.embedding_dim,
-            config: config(train, pretrained.is_some()),
+            config: config(train, backbone, pretrained.is_some()),
         })
     }
 }
 
-fn config(train: &Train, pretrained: bool) -> TrainConfig {
-    let (epochs, usual) = if pretrained { (15, jobs::Optimizer::Sgd) } else { (30, jobs::Optimizer::Adamw) };
-    let optimizer = train.optimizer.unwrap_or(usual);
-    let rate = match optimizer {
-        jobs::Optimizer::Sgd => 0.01,
+/// The highest rate when none is asked for; TRAINING.md tells what was measured.
+fn usual_rate(optimizer: jobs::Optimizer, backbone: &Backbone, pretrained: bool) -> f64 {
+    match optimizer {
+        jobs::Optimizer::Sgd if backbone.has_batch_norms() => 0.01,
+        jobs::Optimizer::Sgd => 0.003,
         jobs::Optimizer::Adamw if pretrained => 0.0005,
         jobs::Optimizer::Adamw => 0.0003,
-    };
+    }
+}
+
+fn config(train: &Train, backbone: &Backbone, pretrained: bool) -> TrainConfig {
+    let (epochs, usual) = if pretrained { (15, jobs::Optimizer::Sgd) } else { (30, jobs::Optimizer::Adamw) };
+    let optimizer = train.optimizer.unwrap_or(usual);
     TrainConfig {
         epochs: train.epochs.unwrap_or(epochs),
         batch_size: train.batch_size as usize,
@@ -76,7 +81,7 @@ fn config(train: &Train, pretrained: bool) -> TrainConfig {
             jobs::Optimizer::Sgd => OptimizerKind::Sgd,
             jobs::Optimizer::Adamw => OptimizerKind::AdamW,
         },
-        learning_rate: train.learning_rate.unwrap_or(rate),
+        learning_rate: train.learning_rate.unwrap_or_else(|| usual_rate(optimizer, backbone, pretrained)),
         momentum: train.momentum,
         weight_decay: train.weight_decay,
         schedule: match train.schedule {
@@ -114,4 +119,30 @@ fn config(train: &Train, pretrained: bool) -> TrainConfig {
 fn augment(augment: &jobs::Augment) -> Augment {
     let jobs::Augment { crop, resized_crop, mirror, color_pca, color_jitter, rand_augment, mixup } = *augment;
     Augment { crop, resized_crop, mirror, color_pca, color_jitter, rand_augment, mixup }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn chosen(fields: serde_json::Value, pretrained: bool) -> (OptimizerKind, f64, u32) {
+        let mut body = json!({"model": "m", "dataset": {"source": "s"}});
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let train: Train = serde_json::from_value(body).unwrap();
+        let name = train.backbone.as_deref().unwrap_or(Train::DEFAULT_BACKBONE);
+        let config = config(&train, backbone::by_name(name).unwrap(), pretrained);
+        (config.optimizer, config.learning_rate, config.epochs)
+    }
+
+    #[test]
+    fn what_is_not_said_fits_the_network_and_its_start() {
+        use OptimizerKind::{AdamW, Sgd};
+        assert_eq!(chosen(json!({}), true), (Sgd, 0.01, 15));
+        assert_eq!(chosen(json!({"backbone": "squeezenet1_1"}), true), (Sgd, 0.003, 15));
+        assert_eq!(chosen(json!({"backbone": "alexnet"}), false), (AdamW, 0.0003, 30));
+        assert_eq!(chosen(json!({"optimizer": "adamw"}), true), (AdamW, 0.0005, 15));
+        assert_eq!(chosen(json!({"optimizer": "sgd", "learning_rate": 0.1}), false), (Sgd, 0.1, 30));
+    }
 }
