@@ -185,7 +185,7 @@ async fn upload_files(
     if let Some(first) = idempotency::find_replay(&state, &caller, &request, &hash).await? {
         return Ok(first.respond());
     }
-    let created = answer(receive::many_files(&state, &set, &request, received.body()?).await?);
+    let created = answer(receive::many_files(&state, &set, &request, received.body()).await?);
     // Two at once store the same files; the answer of the first is that of both.
     let answer =
         idempotency::with_idempotency(&state, &caller, &request, hash, async |_| Ok(created)).await?;

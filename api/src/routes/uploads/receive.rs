@@ -1,7 +1,8 @@
 //! Receiving files: one, a form of several, or an archive of many. Memory is bounded by a few files' worth.
 
 use std::fs::File;
-use std::io::Seek;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use actix_multipart::{Field, Multipart};
 use actix_web::error::PayloadError;
@@ -17,7 +18,6 @@ use lookalike_shared::storage::StorageError;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
-use tokio_util::io::ReaderStream;
 
 use super::archive::{self, Bounds, MAX_FILES, Refusal, Unpacked};
 use super::path::stored_path;
@@ -31,6 +31,8 @@ use crate::views::upload::UploadReportView;
 const ZIP_TYPES: [&str; 3] = ["application/zip", "application/x-zip-compressed", "application/octet-stream"];
 /// Files of an archive that are stored at the same time.
 const STORED_AT_ONCE: usize = 4;
+/// Bytes that are read of a spooled body at a time.
+const PIECE: usize = 64 << 10;
 /// Left-out files that a refusal lists.
 const MAX_ERRORS: usize = 100;
 
@@ -92,7 +94,7 @@ pub async fn many_files(
 
 /// An upload that was received and not looked at yet.
 pub struct Received {
-    file: File,
+    file: Arc<File>,
     /// Tells contents apart, whatever a form's boundary is.
     pub hash: [u8; 32],
 }
@@ -107,27 +109,34 @@ impl Received {
         refuse_declared(request, "the upload", limit)?;
         let body = body.map_err(unreadable);
         let (file, _) = spool(body, limit).await?;
-        let mut received = Self { file, hash: [0; 32] };
+        let mut received = Self { file: Arc::new(file), hash: [0; 32] };
         received.hash = received.content_hash(request).await?;
         Ok(received)
     }
 
-    /// The body once more, from its beginning.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn body(
-        &self,
-    ) -> Result<impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + 'static, ApiError> {
-        let failed = |error: std::io::Error| ApiError::hidden(Code::Internal, "the upload was lost", error);
-        let mut file = self.file.try_clone().map_err(failed)?;
-        file.rewind().map_err(failed)?;
-        Ok(ReaderStream::new(tokio::fs::File::from_std(file)).map_err(PayloadError::Io))
+    /// The body once more, from its beginning. Each stream has a place of its own in the file: one that was given up may
+    /// still be reading ahead.
+    pub fn body(&self) -> impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + 'static {
+        let file = self.file.clone();
+        Box::pin(stream::try_unfold(0, move |place: u64| {
+            let file = file.clone();
+            let read = move || {
+                let mut piece = vec![0; PIECE];
+                let bytes = file.read_at(&mut piece, place)?;
+                piece.truncate(bytes);
+                Ok::<_, std::io::Error>(piece)
+            };
+            async move {
+                let piece = tokio::task::spawn_blocking(read).await.map_err(std::io::Error::from)??;
+                let next = place + piece.len() as u64;
+                Ok((!piece.is_empty()).then(|| (Bytes::from(piece), next)))
+            }
+        }))
     }
 
     async fn content_hash(&self, request: &HttpRequest) -> Result<[u8; 32], ApiError> {
         let mut hash = Sha256::new();
-        let mut body = self.body()?;
+        let mut body = self.body();
         if !multipart::is_form(request) {
             let failed = |error| ApiError::hidden(Code::Internal, "the upload was lost", format!("{error}"));
             while let Some(piece) = body.try_next().await.map_err(failed)? {
@@ -344,5 +353,28 @@ async fn store_unpacked(state: &State, set: &Name, file: Unpacked) -> Result<Kep
             state.storage.uploads().put(&format!("{set}/{path}"), bytes).await?;
             Ok(Kept::File(size))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_is_read_from_its_beginning_while_another_reader_is_on_its_way() {
+        let bytes: Vec<u8> = (0..PIECE * 2 + 5).map(|at| (at % 251) as u8).collect();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        let received = Received { file: Arc::new(file), hash: [0; 32] };
+        let (mut first, mut second) = (received.body(), received.body());
+        let (mut one, mut other) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            one.extend(first.try_next().await.unwrap().unwrap());
+            other.extend(second.try_next().await.unwrap().unwrap());
+        }
+        assert!(one == bytes && other == bytes);
+        assert!(first.try_next().await.unwrap().is_none());
     }
 }
