@@ -1237,7 +1237,7 @@ export interface components {
              * Format: double
              * @description Crops of a random size and place, scaled up (Szegedy et al. 2015); the smallest one's share of the picture's area,
              *     0.05 to 1. `null` is not at all; takes the place of `crop`.
-             * @default 0.5
+             * @default 0.3
              */
             resized_crop?: number | null;
             /**
@@ -1253,7 +1253,7 @@ export interface components {
             /**
              * Format: double
              * @description Strength of random brightness, contrast and saturation, 0 to 1.
-             * @default 0
+             * @default 0.2
              */
             color_jitter?: number;
             /**
@@ -1266,7 +1266,7 @@ export interface components {
              * Format: double
              * @description Pictures are mixed in pairs, by shares from the beta distribution of this parameter (Zhang et al. 2018), 0 to 2; 0
              *     is not at all.
-             * @default 0
+             * @default 0.2
              */
             mixup?: number;
         };

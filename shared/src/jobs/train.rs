@@ -67,7 +67,7 @@ pub struct Train {
     pub gradient_clip: Option<f64>,
     /// Share of the old in the running mean of the weights, 0 to 0.99999. The mean is what is judged and stored. 0 means
     /// the weights themselves.
-    #[serde(default)]
+    #[serde(default = "Train::default_ema_decay")]
     pub ema_decay: f64,
     /// Random changes of the pictures.
     #[serde(default)]
@@ -179,12 +179,12 @@ impl Default for Augment {
     fn default() -> Self {
         Self {
             crop: true,
-            resized_crop: Some(0.5),
+            resized_crop: Some(0.3),
             mirror: true,
             color_pca: true,
-            color_jitter: 0.0,
+            color_jitter: 0.2,
             rand_augment: 0,
-            mixup: 0.0,
+            mixup: 0.2,
         }
     }
 }
@@ -258,6 +258,9 @@ impl Train {
     }
     fn default_label_smoothing() -> f64 {
         0.1
+    }
+    fn default_ema_decay() -> f64 {
+        0.99
     }
     fn default_checkpoint_minutes() -> f64 {
         2.0

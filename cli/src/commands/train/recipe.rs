@@ -44,7 +44,7 @@ pub(super) struct Recipe {
     /// Longest gradient that a step takes [default: any]
     #[arg(long, value_name = "LENGTH")]
     gradient_clip: Option<f64>,
-    /// Share of the old in the running mean of the weights, e.g. 0.999 [default: 0, no mean]
+    /// Share of the old in the running mean of the weights, e.g. 0.999 [default: 0.99]; 0 keeps no mean
     #[arg(long, value_name = "SHARE")]
     ema_decay: Option<f64>,
     #[command(flatten)]
@@ -79,7 +79,7 @@ struct Augment {
     /// No random crops
     #[arg(long)]
     no_crop: bool,
-    /// Crops of a random size: the smallest one's share of the picture
+    /// Crops of a random size: the smallest one's share of the picture [default: 0.3]
     #[arg(long, value_name = "SHARE")]
     resized_crop: Option<f64>,
     /// No random mirroring
@@ -88,13 +88,13 @@ struct Augment {
     /// No colour noise
     #[arg(long)]
     no_color_pca: bool,
-    /// Strength of random brightness, contrast and saturation
+    /// Strength of random brightness, contrast and saturation [default: 0.2]
     #[arg(long, value_name = "STRENGTH")]
     color_jitter: Option<f64>,
     /// Magnitude of two random operations of shape or colour, e.g. 9
     #[arg(long, value_name = "MAGNITUDE")]
     rand_augment: Option<u32>,
-    /// Mix pictures in pairs, e.g. 0.2
+    /// Mix pictures in pairs [default: 0.2]; 0 does not
     #[arg(long, value_name = "ALPHA")]
     mixup: Option<f64>,
 }

@@ -37,11 +37,11 @@ export const NUMBERS: NumberOption[] = [
   { field: "warmupEpochs", group: "learning", label: "Warm-up, epochs", pointer: "/warmup_epochs", fallback: "1", max: 100, step: 0.5 },
   { field: "labelSmoothing", group: "learning", label: "Label smoothing", pointer: "/label_smoothing", fallback: "0.1", max: 0.9, step: 0.05 },
   { field: "gradientClip", group: "learning", label: "Longest gradient", pointer: "/gradient_clip", fallback: "any", max: 1_000_000, step: 0.5 },
-  { field: "emaDecay", group: "learning", label: "Mean of weights, share of old", pointer: "/ema_decay", fallback: "no mean", max: 0.99999, step: 0.001 },
-  { field: "resizedCrop", group: "pictures", label: "Smallest crop, share", pointer: "/augment/resized_crop", fallback: "0.5", max: 1, step: 0.05 },
-  { field: "colorJitter", group: "pictures", label: "Colour jitter", pointer: "/augment/color_jitter", fallback: "none", max: 1, step: 0.1 },
+  { field: "emaDecay", group: "learning", label: "Mean of weights, share of old", pointer: "/ema_decay", fallback: "0.99", max: 0.99999, step: 0.001 },
+  { field: "resizedCrop", group: "pictures", label: "Smallest crop, share", pointer: "/augment/resized_crop", fallback: "0.3", max: 1, step: 0.05 },
+  { field: "colorJitter", group: "pictures", label: "Colour jitter", pointer: "/augment/color_jitter", fallback: "0.2", max: 1, step: 0.1 },
   { field: "randAugment", group: "pictures", label: "RandAugment magnitude", pointer: "/augment/rand_augment", fallback: "none", max: 30 },
-  { field: "mixup", group: "pictures", label: "Mixup", pointer: "/augment/mixup", fallback: "none", max: 2, step: 0.1 },
+  { field: "mixup", group: "pictures", label: "Mixup", pointer: "/augment/mixup", fallback: "0.2", max: 2, step: 0.1 },
 ];
 
 export type ChoiceField = "optimizer" | "schedule" | "freeze" | "precision" | "bestBy";
