@@ -31,7 +31,7 @@ pub(super) struct Batch {
 pub(super) struct Mixing {
     /// For each picture of the batch the place of its partner.
     pub partners: Vec<i64>,
-    /// Share of the picture itself, 0 to 1.
+    /// Share of the picture itself, 0.5 to 1.
     pub share: f64,
 }
 
@@ -70,14 +70,29 @@ impl Batches<'_> {
                 self.viewer.view(picture, grey, &mut rng)
             })
             .collect();
-        let alpha = self.viewer.augment.mixup;
-        let mixing = (alpha > 0.0).then(|| {
-            let mut partners: Vec<i64> = (0..chosen.len() as i64).collect();
-            partners.shuffle(&mut rng);
-            Mixing { partners, share: mixing_share(alpha, &mut rng) }
-        });
         let side = if self.viewer.needs_placement() { self.viewer.side } else { self.viewer.size };
-        Batch { pixels: cut_all(pictures, &views, side), side, views, labels: self.labels(chosen), mixing }
+        Batch {
+            pixels: cut_all(pictures, &views, side),
+            side,
+            views,
+            labels: self.labels(chosen),
+            mixing: self.mixing(chosen.len(), epoch, step),
+        }
+    }
+
+    /// Who is mixed with whom in one step of `count` pictures; nobody without mixup.
+    ///
+    /// The larger share is the picture's own, so that its class stays what is seen most. With partners drawn as a
+    /// permutation, this is the same distribution as shares straight from beta.
+    pub fn mixing(&self, count: usize, epoch: u32, step: u32) -> Option<Mixing> {
+        let alpha = self.viewer.augment.mixup;
+        (alpha > 0.0).then(|| {
+            let mut rng = random::stream(self.seed, Purpose::Mixing, epoch, step);
+            let mut partners: Vec<i64> = (0..count as i64).collect();
+            partners.shuffle(&mut rng);
+            let share = mixing_share(alpha, &mut rng);
+            Mixing { partners, share: share.max(1.0 - share) }
+        })
     }
 
     /// The pictures of one step.
@@ -224,6 +239,6 @@ mod tests {
         let mut partners = mixing.partners;
         partners.sort_unstable();
         assert_eq!(partners, [0, 1, 2, 3]);
-        assert!((0.0..=1.0).contains(&mixing.share));
+        assert!((0.5..=1.0).contains(&mixing.share), "each is mostly itself");
     }
 }

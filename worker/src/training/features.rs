@@ -3,14 +3,14 @@
 //! Where only the head learns, the layers before it give the same in every epoch. They are run over a few augmented
 //! views of each training picture and over the validation pictures, and what the head reads is kept as `f16`: an epoch
 //! then costs seconds. Epochs take the views in turn. Views do not depend on the order of an epoch, so a resumed run
-//! computes the same ones again.
+//! computes the same ones again. Mixup mixes what was kept (Verma et al. 2019, Manifold Mixup), anew in every epoch.
 
 use std::ops::ControlFlow;
 
 use tch::{Kind, TchError, Tensor};
 
 use super::TrainError;
-use super::batches::{self, Batches};
+use super::batches::{self, Batch, Batches};
 use super::config::TrainConfig;
 use super::dataset::Dataset;
 use super::show;
@@ -67,7 +67,8 @@ impl Features {
             if progress(stored.filled).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
-            let batch = batches.batch(&order, view as u32, step);
+            // Each picture by itself: who is mixed with whom is another question in every epoch.
+            let batch = Batch { mixing: None, ..batches.batch(&order, view as u32, step) };
             let size = batches.viewer.size;
             let pictures = show::pictures(&batch, size, &config.normalisation, network.device())?;
             stored.add(&network.before_head(&pictures)?)?;
@@ -199,12 +200,13 @@ mod tests {
     use crate::training::source::Source;
     use crate::training::{Augment, FreezePolicy, Labelled};
 
+    fn part(count: usize) -> Labelled {
+        let pixels: Vec<u8> = (0..count * 40 * 40 * 3).map(|at| (at * at / 7 % 256) as u8).collect();
+        Labelled { pictures: Pictures::new(40, pixels).unwrap(), labels: vec![0; count] }
+    }
+
     #[test]
     fn stored_features_give_the_logits_of_the_whole_network() {
-        let part = |count: usize| {
-            let pixels: Vec<u8> = (0..count * 40 * 40 * 3).map(|at| (at * at / 7 % 256) as u8).collect();
-            Labelled { pictures: Pictures::new(40, pixels).unwrap(), labels: vec![0; count] }
-        };
         let dataset = Dataset::new(3, 36, part(5), part(3)).unwrap();
         let (freeze, augment) = (FreezePolicy::Backbone, Augment::NONE);
         let config = TrainConfig { freeze, augment, batch_size: 2, ..TrainConfig::default() };
@@ -232,5 +234,29 @@ mod tests {
         let expected = network.forward(&pictures, Mode::Eval).unwrap().logits;
         let off = (&found - &expected).abs().max().double_value(&[]);
         assert!(off < 2e-3 * expected.abs().max().double_value(&[]), "{off}");
+    }
+
+    #[test]
+    fn what_is_stored_of_each_picture_is_mixed_in_every_epoch() {
+        let dataset = Dataset::new(3, 36, part(6), part(3)).unwrap();
+        let augment = Augment { mixup: 1.0, ..Augment::NONE };
+        let config =
+            TrainConfig { freeze: FreezePolicy::Backbone, augment, batch_size: 4, ..TrainConfig::default() };
+        let network = Network::new(backbone::by_name("resnet18").unwrap(), 3, 1, Device::Cpu).unwrap();
+        let mut source = Source::new(&network, &dataset, &config).unwrap();
+        assert!(source.prepare(&network, 1, &mut |_| ControlFlow::Continue(())).unwrap().is_continue());
+        let order = source.batches().order(1);
+        let input = source.stored(&order, 1, 1).unwrap().unwrap();
+        let mixing = source.batches().mixing(3, 1, 1).unwrap();
+
+        let pixels = batches::whole(&dataset.train().pictures, &order[3..], 36);
+        let pictures = config.normalisation.tensor(&pixels, 36, Device::Cpu).unwrap();
+        let alone = network.folded().unwrap().before_head(&pictures).unwrap();
+        let partners = alone.index_select(0, &Tensor::from_slice(&mixing.partners));
+        let expected = &alone * mixing.share + partners * (1.0 - mixing.share);
+        let off = (&input.values - &expected).abs().max().double_value(&[]);
+        assert!(off < 2e-3 * expected.abs().max().double_value(&[]), "{off}");
+        assert_eq!(input.mixed.unwrap().1, mixing.share);
+        assert_ne!(source.batches().mixing(3, 2, 1).unwrap(), mixing);
     }
 }

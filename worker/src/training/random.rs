@@ -15,6 +15,8 @@ pub(super) enum Purpose {
     Augment = 2,
     /// What dropout zeroes in a step.
     Dropout = 3,
+    /// Who is mixed with whom in a batch.
+    Mixing = 4,
 }
 
 /// The stream of a purpose in one step of one epoch.

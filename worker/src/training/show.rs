@@ -3,7 +3,7 @@
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::augment::View;
-use super::batches::Batch;
+use super::batches::{Batch, Mixing};
 use crate::network::Normalisation;
 
 /// libtorch's numbers for straight lines between pixels, and for what lies beyond the border: mirrored.
@@ -28,12 +28,18 @@ pub(super) fn pictures(
         coloured(&placed(batch, size, device)?, &batch.views, normalisation)?
     };
     match &batch.mixing {
-        Some(mixing) => {
-            let partners = Tensor::f_from_slice(&mixing.partners)?.f_to_device(device)?;
-            pictures.f_index_select(0, &partners)?.f_lerp(&pictures, mixing.share)
-        }
+        Some(mixing) => mixed(&pictures, mixing),
         None => Ok(pictures),
     }
+}
+
+/// The weighted mean of each row and its partner's; rows are pictures or what the head reads of them.
+///
+/// # Errors
+/// When the device fails.
+pub(super) fn mixed(rows: &Tensor, mixing: &Mixing) -> Result<Tensor, TchError> {
+    let partners = Tensor::f_from_slice(&mixing.partners)?.f_to_device(rows.device())?;
+    rows.f_index_select(0, &partners)?.f_lerp(rows, mixing.share)
 }
 
 fn only_shifts(view: &View) -> bool {

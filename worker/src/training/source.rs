@@ -6,7 +6,7 @@ use tch::Tensor;
 
 use super::TrainError;
 use super::augment::Viewer;
-use super::batches::{Batch, Batches};
+use super::batches::{Batch, Batches, Mixing};
 use super::colour::PrincipalColours;
 use super::config::{FreezePolicy, TrainConfig};
 use super::dataset::Dataset;
@@ -110,13 +110,7 @@ impl<'a> Source<'a> {
         let device = network.device();
         let values = show::pictures(batch, self.batches.viewer.size, &self.config.normalisation, device)?;
         let labels = Tensor::f_from_slice(&batch.labels)?.f_to_device(device)?;
-        let mixed = match &batch.mixing {
-            Some(mixing) => {
-                let partners = Tensor::f_from_slice(&mixing.partners)?.f_to_device(device)?;
-                Some((labels.f_index_select(0, &partners)?, mixing.share))
-            }
-            None => None,
-        };
+        let mixed = partners(&labels, batch.mixing.as_ref())?;
         Ok(Input { values, labels, mixed, is_features: false })
     }
 
@@ -127,9 +121,14 @@ impl<'a> Source<'a> {
     pub fn stored(&self, order: &[usize], epoch: u32, step: u32) -> Result<Option<Input>, TrainError> {
         let Some(features) = &self.features else { return Ok(None) };
         let chosen = self.batches.chosen(order, step);
-        let values = features.select(epoch, chosen)?;
+        let mut values = features.select(epoch, chosen)?;
         let labels = Tensor::f_from_slice(&self.batches.labels(chosen))?.f_to_device(values.device())?;
-        Ok(Some(Input { values, labels, mixed: None, is_features: true }))
+        let mixing = self.batches.mixing(chosen.len(), epoch, step);
+        if let Some(mixing) = &mixing {
+            values = show::mixed(&values, mixing)?;
+        }
+        let mixed = partners(&labels, mixing.as_ref())?;
+        Ok(Some(Input { values, labels, mixed, is_features: true }))
     }
 
     /// The network's answers `[N, classes]`.
@@ -161,4 +160,11 @@ impl<'a> Source<'a> {
         let predictions = predict(&network.folded()?, pictures, &all, size, normalisation, progress)?;
         Ok(predictions.map(|predictions| predictions.logits))
     }
+}
+
+/// The partners' classes and the share of the pictures themselves.
+fn partners(labels: &Tensor, mixing: Option<&Mixing>) -> Result<Option<(Tensor, f64)>, TrainError> {
+    let Some(mixing) = mixing else { return Ok(None) };
+    let partners = Tensor::f_from_slice(&mixing.partners)?.f_to_device(labels.device())?;
+    Ok(Some((labels.f_index_select(0, &partners)?, mixing.share)))
 }
