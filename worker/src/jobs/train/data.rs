@@ -130,7 +130,7 @@ impl ReadSet {
 
     /// Two parts. No pixel is copied.
     fn split(self, fraction: f64, seed: u64, classes: usize) -> (Self, Self) {
-        let (learn, judge) = split(&self.labels(), classes, fraction, seed);
+        let (learn, judge) = split(&self.files, classes, fraction, seed);
         (self.part(&learn), self.part(&judge))
     }
 
