@@ -62,7 +62,10 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
     }
     let data = Arc::new(data);
     let checkpoint_every = Duration::from_secs_f64(payload.checkpoint_minutes * 60.0);
-    let trained = train(&context, &recipe, data.clone(), pretrained, resume, checkpoint_every).await?;
+    let reading = context.started.elapsed();
+    let mut trained = train(&context, &recipe, data.clone(), pretrained, resume, checkpoint_every).await?;
+    // The time of all attempts, interruptions left out: that of the epochs is kept in the checkpoint.
+    trained.metrics.seconds += reading.as_secs_f64();
     store(&context, &payload, &recipe, &data, trained).await
 }
 
@@ -233,7 +236,7 @@ async fn store_row(
         "map_by": metrics.map,
         "images_per_second": metrics.images_per_second,
         "device": context.services.device_name,
-        "seconds": context.started.elapsed().as_secs_f64(),
+        "seconds": metrics.seconds,
     });
     context.succeed_in(&mut tx, &result).await?;
     db::commit(tx).await?;

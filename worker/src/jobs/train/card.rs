@@ -44,7 +44,7 @@ pub fn card(
         "metrics": measured(metrics),
         "device": context.services.device_name,
         "version": env!("CARGO_PKG_VERSION"),
-        "seconds": context.started.elapsed().as_secs_f64(),
+        "seconds": metrics.seconds,
     })
 }
 

@@ -118,6 +118,7 @@ fn config(train: &Train, backbone: &Backbone, pretrained: bool) -> TrainConfig {
 
 fn augment(augment: &jobs::Augment) -> Augment {
     let jobs::Augment { crop, resized_crop, mirror, color_pca, color_jitter, rand_augment, mixup } = *augment;
+    let resized_crop = resized_crop.filter(|_| crop);
     Augment { crop, resized_crop, mirror, color_pca, color_jitter, rand_augment, mixup }
 }
 
@@ -144,5 +145,12 @@ mod tests {
         assert_eq!(chosen(json!({"backbone": "alexnet"}), false), (AdamW, 0.0003, 30));
         assert_eq!(chosen(json!({"optimizer": "adamw"}), true), (AdamW, 0.0005, 15));
         assert_eq!(chosen(json!({"optimizer": "sgd", "learning_rate": 0.1}), false), (Sgd, 0.1, 30));
+    }
+
+    #[test]
+    fn without_crops_there_are_none_of_random_size_either() {
+        let said = jobs::Augment { crop: false, ..jobs::Augment::default() };
+        assert_eq!((said.resized_crop, augment(&said).resized_crop), (Some(0.3), None));
+        assert_eq!(augment(&jobs::Augment::default()).resized_crop, Some(0.3));
     }
 }
