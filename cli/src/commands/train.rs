@@ -136,7 +136,7 @@ mod tests {
         let sent = sent(
             "train scenes --source photos --prefix train/ --validation-prefix val/ --backbone alexnet --pretrained a@1 \
              --image-size 128 --epochs 2 --batch-size 8 --optimizer adamw --learning-rate 0.1 --momentum 0.8 \
-             --weight-decay 0.01 --schedule step --no-crop --freeze gradual --precision f32 --seed 7 --patience 3 \
+             --weight-decay 0.01 --schedule step --no-mirror --freeze gradual --precision f32 --seed 7 --patience 3 \
              --min-images-per-class 10 --embedding-dim 64 --warmup-epochs 0.5 --label-smoothing 0.2 --gradient-clip 5 \
              --ema-decay 0.99 --resized-crop 0.3 --color-jitter 0.4 --rand-augment 9 --mixup 0.2 --best-by map \
              --checkpoint-minutes 1",
@@ -148,15 +148,6 @@ mod tests {
         let missing: Vec<_> = fields.iter().filter(|field| sent.get(field).is_none()).collect();
         assert!(missing.is_empty(), "no flag sets {missing:?}");
         assert_eq!(serde_json::to_value(&train).unwrap(), sent);
-    }
-
-    #[test]
-    fn without_crops_there_are_none_of_random_size_either() {
-        let sent = sent("train scenes --source photos --no-crop");
-        assert_eq!(
-            sent["augment"],
-            json!({"crop": false, "resized_crop": null, "mirror": true, "color_pca": true})
-        );
     }
 
     #[test]

@@ -1229,14 +1229,15 @@ export interface components {
         /** @description Random changes of the training pictures. */
         Augment: {
             /**
-             * @description Crops of full size from a random place (Krizhevsky et al. 2012, section 4.1).
+             * @description Random crops: of `resized_crop`, else of full size from a random place (Krizhevsky et al. 2012, section 4.1).
+             *     Without, pictures are shown whole.
              * @default true
              */
             crop?: boolean;
             /**
              * Format: double
              * @description Crops of a random size and place, scaled up (Szegedy et al. 2015); the smallest one's share of the picture's area,
-             *     0.05 to 1. `null` is not at all; takes the place of `crop`.
+             *     0.05 to 1. `null` leaves crops at full size.
              * @default 0.3
              */
             resized_crop?: number | null;
@@ -3366,7 +3367,12 @@ export interface components {
             model: components["schemas"]["Name"];
             /** @description One folder per class. */
             dataset: components["schemas"]["Dataset"];
-            /** @description A labelled set of its own, or the share of the dataset that is held back. */
+            /**
+             * @description A labelled set of its own, or the share of the dataset that is held back.
+             * @default {
+             *       "fraction": 0.23
+             *     }
+             */
             validation?: components["schemas"]["Validation"];
             /** @description The network; that of `pretrained` when not given, else `mobilenet_v2`. */
             backbone?: string | null;
@@ -3390,6 +3396,7 @@ export interface components {
             /**
              * Format: int32
              * @description Pictures per step, 1 to 1024.
+             * @default 64
              */
             batch_size?: number;
             optimizer?: components["schemas"]["Optimizer"] | null;
@@ -3402,23 +3409,30 @@ export interface components {
             /**
              * Format: double
              * @description Momentum of SGD, 0 to 0.999.
+             * @default 0.9
              */
             momentum?: number;
             /**
              * Format: double
              * @description Pull of weights towards 0, 0 to 1; norms and biases are exempt.
+             * @default 0.0005
              */
             weight_decay?: number;
-            /** @description How the rate changes over the run. */
+            /**
+             * @description How the rate changes over the run.
+             * @default cosine
+             */
             schedule?: components["schemas"]["Schedule"];
             /**
              * Format: double
              * @description Epochs over which the rate rises to its full value, 0 to 100; at most a fifth of the run.
+             * @default 1
              */
             warmup_epochs?: number;
             /**
              * Format: double
              * @description Share of the target that goes to all classes alike, 0 to 0.9.
+             * @default 0.1
              */
             label_smoothing?: number;
             /**
@@ -3431,29 +3445,50 @@ export interface components {
              * Format: double
              * @description Share of the old in the running mean of the weights, 0 to 0.99999. The mean is what is judged and stored. 0 means
              *     the weights themselves.
+             * @default 0.99
              */
             ema_decay?: number;
-            /** @description Random changes of the pictures. */
+            /**
+             * @description Random changes of the pictures.
+             * @default {
+             *       "color_jitter": 0.2,
+             *       "color_pca": true,
+             *       "crop": true,
+             *       "mirror": true,
+             *       "mixup": 0.2,
+             *       "rand_augment": 0,
+             *       "resized_crop": 0.3
+             *     }
+             */
             augment?: components["schemas"]["Augment"];
             freeze?: components["schemas"]["Freeze"] | null;
-            /** @description Arithmetic of the network. */
+            /**
+             * @description Arithmetic of the network.
+             * @default auto
+             */
             precision?: components["schemas"]["Precision"];
             /**
              * Format: int64
              * @description Seed of every random choice.
+             * @default 1
              */
             seed?: number;
             early_stopping?: components["schemas"]["EarlyStopping"] | null;
-            /** @description What the best epoch is chosen by, on the validation pictures. */
+            /**
+             * @description What the best epoch is chosen by, on the validation pictures.
+             * @default accuracy
+             */
             best_by?: components["schemas"]["BestBy"];
             /**
              * Format: double
              * @description Minutes between two checkpoints within an epoch, 0.01 to 1440; the end of an epoch makes one anyway.
+             * @default 2
              */
             checkpoint_minutes?: number;
             /**
              * Format: int32
              * @description Readable pictures that each class must have before any split, 1 to 1000000.
+             * @default 100
              */
             min_images_per_class?: number;
             /**

@@ -19,6 +19,7 @@ pub struct Train {
     pub dataset: Dataset,
     /// A labelled set of its own, or the share of the dataset that is held back.
     #[serde(default)]
+    #[schema(default = Validation::default)]
     pub validation: Validation,
     /// The network; that of `pretrained` when not given, else `mobilenet_v2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -38,6 +39,7 @@ pub struct Train {
     pub epochs: Option<u32>,
     /// Pictures per step, 1 to 1024.
     #[serde(default = "Train::default_batch_size")]
+    #[schema(default = Train::default_batch_size)]
     pub batch_size: u32,
     /// `sgd` (with momentum) or `adamw`; `sgd` from pretrained weights and `adamw` from random ones when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,18 +50,23 @@ pub struct Train {
     pub learning_rate: Option<f64>,
     /// Momentum of SGD, 0 to 0.999.
     #[serde(default = "Train::default_momentum")]
+    #[schema(default = Train::default_momentum)]
     pub momentum: f64,
     /// Pull of weights towards 0, 0 to 1; norms and biases are exempt.
     #[serde(default = "Train::default_weight_decay")]
+    #[schema(default = Train::default_weight_decay)]
     pub weight_decay: f64,
     /// How the rate changes over the run.
     #[serde(default)]
+    #[schema(default = Schedule::default)]
     pub schedule: Schedule,
     /// Epochs over which the rate rises to its full value, 0 to 100; at most a fifth of the run.
     #[serde(default = "Train::default_warmup_epochs")]
+    #[schema(default = Train::default_warmup_epochs)]
     pub warmup_epochs: f64,
     /// Share of the target that goes to all classes alike, 0 to 0.9.
     #[serde(default = "Train::default_label_smoothing")]
+    #[schema(default = Train::default_label_smoothing)]
     pub label_smoothing: f64,
     /// Longest gradient that a step takes, as a Euclidean norm over all weights; longer ones are shortened. Any length
     /// when not given.
@@ -68,30 +75,37 @@ pub struct Train {
     /// Share of the old in the running mean of the weights, 0 to 0.99999. The mean is what is judged and stored. 0 means
     /// the weights themselves.
     #[serde(default = "Train::default_ema_decay")]
+    #[schema(default = Train::default_ema_decay)]
     pub ema_decay: f64,
     /// Random changes of the pictures.
     #[serde(default)]
+    #[schema(default = Augment::default)]
     pub augment: Augment,
     /// Which weights stay as they are; `none` when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freeze: Option<Freeze>,
     /// Arithmetic of the network.
     #[serde(default)]
+    #[schema(default = Precision::default)]
     pub precision: Precision,
     /// Seed of every random choice.
     #[serde(default = "Train::default_seed")]
+    #[schema(default = Train::default_seed)]
     pub seed: u64,
     /// Ends the run when validation stops getting better.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
     /// What the best epoch is chosen by, on the validation pictures.
     #[serde(default)]
+    #[schema(default = BestBy::default)]
     pub best_by: BestBy,
     /// Minutes between two checkpoints within an epoch, 0.01 to 1440; the end of an epoch makes one anyway.
     #[serde(default = "Train::default_checkpoint_minutes")]
+    #[schema(default = Train::default_checkpoint_minutes)]
     pub checkpoint_minutes: f64,
     /// Readable pictures that each class must have before any split, 1 to 1000000.
     #[serde(default = "Train::default_min_images_per_class")]
+    #[schema(default = Train::default_min_images_per_class)]
     pub min_images_per_class: u32,
 }
 
@@ -157,10 +171,11 @@ pub enum Schedule {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Augment {
-    /// Crops of full size from a random place (Krizhevsky et al. 2012, section 4.1).
+    /// Random crops: of `resized_crop`, else of full size from a random place (Krizhevsky et al. 2012, section 4.1).
+    /// Without, pictures are shown whole.
     pub crop: bool,
     /// Crops of a random size and place, scaled up (Szegedy et al. 2015); the smallest one's share of the picture's area,
-    /// 0.05 to 1. `null` is not at all; takes the place of `crop`.
+    /// 0.05 to 1. `null` leaves crops at full size.
     pub resized_crop: Option<f64>,
     /// Random mirroring.
     pub mirror: bool,

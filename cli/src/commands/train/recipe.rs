@@ -76,11 +76,11 @@ pub(super) struct Recipe {
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Changes of the pictures")]
 struct Augment {
-    /// No random crops
+    /// No random crops, of whatever size
     #[arg(long)]
     no_crop: bool,
     /// Crops of a random size: the smallest one's share of the picture [default: 0.3]
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", conflicts_with = "no_crop")]
     resized_crop: Option<f64>,
     /// No random mirroring
     #[arg(long)]
@@ -111,9 +111,6 @@ impl Augment {
         let numbers = numbers.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         let mut fields: Map<String, Value> = numbers.collect();
         let is_plain = fields.is_empty() && !(self.no_crop || self.no_mirror || self.no_color_pca);
-        if self.no_crop && self.resized_crop.is_none() {
-            fields.insert("resized_crop".to_owned(), Value::Null);
-        }
         for (name, is_off) in
             [("crop", self.no_crop), ("mirror", self.no_mirror), ("color_pca", self.no_color_pca)]
         {
