@@ -108,6 +108,8 @@ pub struct ValidateRequest {
     pub validation: Option<Dataset>,
     /// Readable pictures that each class must have for a training to start, 1 to 1000000; 100 when not given.
     pub min_images_per_class: Option<u32>,
+    /// The network that `suggested_image_size` is for; `mobilenet_v2` when not given.
+    pub backbone: Option<String>,
 }
 
 impl ValidateRequest {
@@ -118,6 +120,7 @@ impl ValidateRequest {
             prefix: self.prefix,
             validation: self.validation,
             min_images_per_class: self.min_images_per_class.unwrap_or(Train::DEFAULT_MIN_IMAGES_PER_CLASS),
+            backbone: self.backbone,
         }
     }
 }

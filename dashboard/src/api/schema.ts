@@ -3689,6 +3689,11 @@ export interface components {
              */
             min_images_per_class?: number | null;
             /**
+             * @description The network that `suggested_image_size` is for; `mobilenet_v2` when not given.
+             * @default null
+             */
+            backbone?: string | null;
+            /**
              * Format: int32
              * @description Higher goes first within a queue, -100 to 100.
              * @default 0
@@ -6747,6 +6752,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "backbone": "resnet18",
                  *       "min_images_per_class": 100,
                  *       "prefix": "train/",
                  *       "validation": {

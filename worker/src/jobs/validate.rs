@@ -3,8 +3,7 @@
 //! What is checked is what a training checks, by the same functions; nothing of it makes the job fail but a set that
 //! holds nothing. Pixels are not kept: what size they would be kept at, only the training knows.
 
-use lookalike_shared::domain::backbone;
-use lookalike_shared::jobs::{Dataset, Train, Validate};
+use lookalike_shared::jobs::{Dataset, Validate};
 
 use crate::dataset::cache::Reading;
 use crate::dataset::{ListedSet, ReadFiles, Reader, Report, Seen, Sets, suggest_size, unreadable};
@@ -13,9 +12,10 @@ use crate::runtime::context::{JobContext, JobError, JobOutcome};
 /// Reads every picture and reports.
 pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
     let payload: Validate = context.payload()?;
+    let network =
+        payload.network().map_err(|unknown| JobError::permanent("unknown_backbone", unknown.to_string()))?;
     let place = Dataset { source: payload.source, prefix: payload.prefix };
     let sets = Sets::list(context.storage(), &place, payload.validation.as_ref()).await?;
-    let network = backbone::by_name(Train::DEFAULT_BACKBONE).expect("the default network is known");
     let suggested = suggest_size(&sets.dataset.source, &sets.dataset.listing.files, network).await?;
     let mut reading = Reading::of(sets.len());
     let train = look_at(&context, &sets.dataset, &mut reading).await?;

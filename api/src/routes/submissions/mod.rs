@@ -258,7 +258,8 @@ async fn submit_noop(
     tag = "sources",
     params(("name" = Name, Path, description = "A declared source, or `uploads`")),
     request_body(content = ValidateSubmission, example = json!({
-        "prefix": "train/", "validation": {"source": "photos", "prefix": "val/"}, "min_images_per_class": 100
+        "prefix": "train/", "validation": {"source": "photos", "prefix": "val/"}, "min_images_per_class": 100,
+        "backbone": "resnet18"
     })),
     responses(
         (status = 202, description = "Enqueued; `Location` names the job", body = JobView),
