@@ -123,3 +123,52 @@ async fn a_training_is_handed_over_when_everything_is_stopped_and_started_again(
     assert_eq!(learning_curve(&client, &ended).await.len(), 40);
     assert!(stack.terminate().await.unwrap().success());
 }
+
+/// What was learnt of some pictures is not judged by the split of others.
+#[tokio::test]
+async fn a_training_starts_over_when_its_pictures_are_not_the_same_any_more() {
+    let samples = Samples::draw(12, 0, 0).await.unwrap();
+    let mut stack = stack_on(&samples).await;
+    let client = stack.client.clone();
+    let job = client.submit("train", &careful("changed")).await.unwrap();
+    wait_for_epochs(&client, &job, 3).await;
+    client.cancel(job.id()).await.unwrap();
+    client.wait(job.id()).await.unwrap();
+    std::fs::remove_file(&samples.pictures("train").unwrap()[0]).unwrap();
+    let anew = client.run("train", &careful("anew")).await.unwrap();
+
+    client.post(&format!("/v1/jobs/{}/retry", job.id()), &json!({})).await.unwrap();
+    let ended = success(&client, &job).await;
+    let logs = client.get(&format!("/v1/jobs/{}/logs", job.id())).await.unwrap().to_string();
+    assert!(logs.contains("so it starts over"), "{logs}");
+    assert_eq!(weights(&client, "changed").await, weights(&client, "anew").await);
+    assert_eq!(learning_curve(&client, &ended).await, learning_curve(&client, &anew).await);
+    assert!(stack.terminate().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_training_goes_on_although_the_model_it_began_with_is_gone() {
+    let samples = Samples::draw(12, 0, 0).await.unwrap();
+    let mut stack = stack_on(&samples).await;
+    let client = stack.client.clone();
+    client.run("train", &training("base", 1)).await.unwrap();
+    let mut request = careful("child");
+    request["pretrained"] = json!("base");
+    let job = client.submit("train", &request).await.unwrap();
+    wait_for_epochs(&client, &job, 3).await;
+    client.cancel(job.id()).await.unwrap();
+    client.wait(job.id()).await.unwrap();
+    client.run("train", &training("base", 1)).await.unwrap();
+    let (status, _) =
+        client.send(client.request(reqwest::Method::DELETE, "/v1/models/base/1")).await.unwrap();
+    assert_eq!(status, 204);
+
+    client.post(&format!("/v1/jobs/{}/retry", job.id()), &json!({})).await.unwrap();
+    success(&client, &job).await;
+    let model = client.get("/v1/models/child/1").await.unwrap();
+    assert_eq!(
+        (&model["card"]["pretrained"], &model["card"]["created_by"]),
+        (&json!("base@1"), &json!("admin"))
+    );
+    assert!(stack.terminate().await.unwrap().success());
+}

@@ -7,14 +7,18 @@ use std::time::Instant;
 
 use anyhow::Context;
 use lookalike_shared::domain::backbone;
+use lookalike_shared::jobs::Train;
 use rayon::prelude::*;
+use serde_json::{from_value, json};
 
 use super::report::Report;
 use super::stage::{BACKBONE, CLASSES, IMAGE_SIZE, Stage};
+use crate::jobs::Recipe;
 use crate::network::{Network, Pictures, Precision};
 use crate::picture::{Limits, decode, prepare};
 use crate::training::{
-    self, Augment, Dataset, EpochRow, Labelled, Observer, PrecisionChoice, Progress, Snapshot, TrainConfig,
+    self, Dataset, EpochRow, Labelled, Observer, OptimizerKind, PrecisionChoice, Progress, Snapshot,
+    TrainConfig,
 };
 
 /// Pictures in a step.
@@ -81,13 +85,13 @@ fn training_rows(
     let network = || {
         Network::new(backbone::by_name(BACKBONE)?, CLASSES as usize, 1, device).map_err(anyhow::Error::from)
     };
+    let usual: Train = from_value(json!({"model": "bench", "dataset": {"source": "bench"}}))?;
     let config = TrainConfig {
         epochs: EPOCHS,
         batch_size: BATCH,
+        optimizer: OptimizerKind::Sgd,
         learning_rate: 1e-3,
-        augment: Augment::PAPER,
-        early_stopping: None,
-        ..TrainConfig::default()
+        ..Recipe::of(&usual, None)?.config
     };
     report.limit("augment_rate", training::augment_rate(&network()?, dataset, &config)?, "pictures/s");
     let mut raw = f64::NAN;

@@ -8,6 +8,8 @@ mod search;
 mod train;
 mod validate;
 
+pub use train::Recipe;
+
 use lookalike_shared::domain::job::JobKind;
 
 use crate::runtime::context::{JobContext, JobError, JobOutcome};

@@ -1,24 +1,27 @@
 //! Trains a model on labelled folders and stores it as the next version of its name.
 //!
-//! Pictures are decoded once into the worker's cache; a thread of its own runs the loop, and this task stores what it
-//! tells: progress, a row per epoch, now and again a checkpoint. A later attempt goes on from the last checkpoint. The
-//! model's row and the job's end are one transaction.
+//! Pictures are decoded once into the worker's cache; a thread of its own runs the loop, and what it tells is stored:
+//! progress, a row per epoch, now and again a checkpoint. A later attempt goes on from the last checkpoint with what the
+//! first one settled. The model's row and the job's end are one transaction.
 
 mod card;
 mod data;
 mod files;
+mod keeper;
 mod observer;
 mod recipe;
+mod record;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
+use lookalike_shared::db::jobs::find_job;
 use lookalike_shared::db::models::{NewModel, insert_model, lock_name};
 use lookalike_shared::db::{self, metrics};
 use lookalike_shared::domain::job::Progress;
 use lookalike_shared::jobs::Train;
-use lookalike_shared::storage::{StorageError, model_folder};
+use lookalike_shared::storage::model_folder;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
@@ -27,27 +30,20 @@ use uuid::Uuid;
 use self::card::card;
 use self::data::TrainingData;
 use self::files::FileList;
-use self::observer::{Message, Reporter};
-use self::recipe::Recipe;
+use self::keeper::Keeper;
+use self::observer::Reporter;
+pub use self::recipe::Recipe;
+use self::record::Record;
 use crate::device::Sampler;
 use crate::models::StoredModel;
 use crate::network::Network;
-use crate::runtime::context::{JobContext, JobError, JobOutcome, LogLevel, PROGRESS_INTERVAL};
-use crate::runtime::stop::StopReason;
+use crate::runtime::context::{JobContext, JobError, JobOutcome, LogLevel};
 use crate::training::{Metrics, Outcome, TrainError};
-
-/// The largest checkpoint that is read back.
-const MAX_CHECKPOINT_BYTES: u64 = 8 << 30;
 
 /// Reads the pictures, trains, stores the model.
 pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
     let payload: Train = context.payload()?;
-    let pretrained = match &payload.pretrained {
-        Some(reference) => Some(context.services.models.get(reference).await?),
-        None => None,
-    };
-    let recipe = Recipe::of(&payload, pretrained.as_deref())?;
-    let data = data::read(&context, &payload, recipe.backbone).await?;
+    let Run { recipe, data } = settle(&context, &payload).await?;
     let summary = format!(
         "training {} on {} pictures of {} classes, {} held back for validation",
         recipe.backbone.name,
@@ -56,29 +52,78 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
         data.dataset.validation().labels.len(),
     );
     context.log(LogLevel::Info, summary).await;
-    let resume = find_checkpoint(&context).await?;
-    if resume.is_some() {
-        context.log(LogLevel::Info, "going on from the last checkpoint").await;
-    }
+    let start = match record::find_checkpoint(&context).await? {
+        Some(checkpoint) => {
+            context.log(LogLevel::Info, "going on from the last checkpoint").await;
+            Start::Checkpoint(checkpoint)
+        }
+        None => {
+            let (job, fence) = (context.attempt.job_id, context.attempt.fence);
+            // Of an attempt that came to no checkpoint, or to one that is of no use any more.
+            metrics::delete_after(context.db(), job, fence, 0, 0).await?;
+            match &recipe.pretrained {
+                Some(model) => Start::Model(context.services.models.get(model).await?),
+                None => Start::Random,
+            }
+        }
+    };
+    let reading = context.started.elapsed();
     let data = Arc::new(data);
     let checkpoint_every = Duration::from_secs_f64(payload.checkpoint_minutes * 60.0);
-    let reading = context.started.elapsed();
-    let mut trained = train(&context, &recipe, data.clone(), pretrained, resume, checkpoint_every).await?;
+    let mut trained = match train(&context, &recipe, data.clone(), start, checkpoint_every).await {
+        Err(Ended::Unusable(reason)) => {
+            record::forget(&context).await?;
+            return Err(JobError::retry(
+                "checkpoint_unusable",
+                format!("{reason}; the next attempt starts over"),
+            ));
+        }
+        Err(Ended::Job(error)) => return Err(error),
+        Ok(trained) => trained,
+    };
     // The time of all attempts, interruptions left out: that of the epochs is kept in the checkpoint.
     trained.metrics.seconds += reading.as_secs_f64();
     store(&context, &payload, &recipe, &data, trained).await
 }
 
-fn checkpoint_key(context: &JobContext) -> String {
-    format!("jobs/{}/checkpoint.safetensors", context.attempt.job_id)
+/// What is trained, and on what.
+struct Run {
+    recipe: Recipe,
+    data: TrainingData,
 }
 
-async fn find_checkpoint(context: &JobContext) -> Result<Option<Bytes>, JobError> {
-    match context.storage().artifacts().get(&checkpoint_key(context), MAX_CHECKPOINT_BYTES).await {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(StorageError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
+/// The run of an earlier attempt, as long as its pictures are still the same, else a new one.
+async fn settle(context: &JobContext, payload: &Train) -> Result<Run, JobError> {
+    if let Some(record) = Record::find(context).await? {
+        let recipe = record.recipe()?;
+        let data = data::read(context, payload, recipe.backbone, Some(record.image_size)).await?;
+        if FileList::of(&data).fingerprint() == record.fingerprint {
+            return Ok(Run { recipe, data });
+        }
+        let line = "the pictures are not those that the training began with, so it starts over";
+        context.log(LogLevel::Warn, line).await;
+        record::forget(context).await?;
     }
+    let pretrained = match &payload.pretrained {
+        Some(reference) => Some(context.services.models.get(reference).await?),
+        None => None,
+    };
+    let recipe = Recipe::of(payload, pretrained.as_deref())?;
+    let data =
+        data::read(context, payload, recipe.backbone, payload.image_size.map(|size| size as usize)).await?;
+    let fingerprint = FileList::of(&data).fingerprint();
+    let record = Record::keep(context, &recipe, data.dataset.image_size(), fingerprint).await?;
+    Ok(Run { recipe: record.recipe()?, data })
+}
+
+/// What weights a run begins with.
+enum Start {
+    /// Random ones.
+    Random,
+    /// Those of a stored model.
+    Model(Arc<StoredModel>),
+    /// All that was learnt, and how far the run was.
+    Checkpoint(Bytes),
 }
 
 /// What the loop gave.
@@ -87,86 +132,70 @@ struct Trained {
     metrics: Metrics,
 }
 
+/// Why the loop gave nothing.
+enum Ended {
+    /// The checkpoint cannot be used.
+    Unusable(String),
+    /// Anything else.
+    Job(JobError),
+}
+
+impl From<JobError> for Ended {
+    fn from(error: JobError) -> Self {
+        Self::Job(error)
+    }
+}
+
 async fn train(
     context: &JobContext,
     recipe: &Recipe,
     data: Arc<TrainingData>,
-    pretrained: Option<Arc<StoredModel>>,
-    resume: Option<Bytes>,
+    start: Start,
     checkpoint_every: Duration,
-) -> Result<Trained, JobError> {
-    let (sender, mut messages) = mpsc::channel(4);
+) -> Result<Trained, Ended> {
+    let (sender, messages) = mpsc::channel(4);
     let (recipe_of_loop, device) = (recipe.clone(), context.services.device);
     let epochs = recipe.config.epochs;
     let sampler = Sampler::new(device);
     let mut reporter = Reporter::new(context.stop.clone(), sender, sampler, epochs, checkpoint_every);
     let thread = tokio::task::spawn_blocking(move || {
         let classes = data.classes.len();
-        let seed = recipe_of_loop.config.seed;
-        let mut network = Network::new(recipe_of_loop.backbone, classes, seed, device)?;
-        if let Some(model) = pretrained {
-            network.load(&model.spec.weights)?;
-        }
         let config = &recipe_of_loop.config;
-        let outcome =
-            crate::training::train(&mut network, &data.dataset, config, resume.as_deref(), &mut reporter)?;
+        let mut network = Network::new(recipe_of_loop.backbone, classes, config.seed, device)?;
+        let checkpoint = match start {
+            Start::Random => None,
+            Start::Model(model) => {
+                network.load(&model.spec.weights)?;
+                None
+            }
+            Start::Checkpoint(bytes) => Some(bytes),
+        };
+        let outcome = crate::training::train(
+            &mut network,
+            &data.dataset,
+            config,
+            checkpoint.as_deref(),
+            &mut reporter,
+        )?;
         Ok::<_, TrainError>(match outcome {
             Outcome::Stopped => None,
             Outcome::Finished(metrics) => Some(Trained { weights: network.save()?, metrics: *metrics }),
         })
     });
-    let mut told = Instant::now() - PROGRESS_INTERVAL;
-    while let Some(message) = messages.recv().await {
-        if let Message::Progress(_) = &message {
-            if told.elapsed() < PROGRESS_INTERVAL {
-                continue;
-            }
-            told = Instant::now();
-        }
-        heed(context, message).await?;
-    }
+    Keeper::keep(context, messages).await?;
     let ended = thread.await.map_err(|error| JobError::retry("panic", error.to_string()))?;
-    ended.map_err(training_failed)?.ok_or(JobError::Stopped)
+    ended.map_err(training_failed)?.ok_or(Ended::Job(JobError::Stopped))
 }
 
-/// Stores what the loop tells. An attempt that is to stop is stopped by its token, and the loop ends by itself.
-async fn heed(context: &JobContext, message: Message) -> Result<(), JobError> {
-    let (job, fence) = (context.attempt.job_id, context.attempt.fence);
-    match message {
-        Message::Progress(progress) => match context.progress(&progress).await {
-            Ok(()) | Err(JobError::Stopped) => {}
-            Err(error) => return Err(error),
-        },
-        Message::Steps(rows) => _ = metrics::insert_steps(context.db(), job, fence, &rows).await?,
-        Message::Resumed { epochs, steps } => {
-            let (epoch, step) = (i32::try_from(epochs), i64::try_from(steps));
-            let (epoch, step) = (epoch.unwrap_or(i32::MAX), step.unwrap_or(i64::MAX));
-            metrics::delete_after(context.db(), job, fence, epoch, step).await?;
-        }
-        Message::Epoch { epoch, row } => {
-            let number = i32::try_from(epoch).unwrap_or(i32::MAX);
-            // Epochs after the last checkpoint are done again by a later attempt, and their rows written again: on
-            // CPUs with the same figures.
-            metrics::insert_epoch(context.db(), job, fence, number, &row).await?;
-        }
-        Message::Checkpoint(bytes) => {
-            if context.stop.reason() != Some(StopReason::Lost) {
-                context.storage().artifacts().put(&checkpoint_key(context), bytes.into()).await?;
-            }
-        }
-        Message::Note(text) => context.log(LogLevel::Info, text).await,
-    }
-    Ok(())
-}
-
-fn training_failed(error: TrainError) -> JobError {
-    match error {
-        TrainError::Config(_) => JobError::permanent("invalid_recipe", error.to_string()),
-        TrainError::Dataset(_) => JobError::permanent("invalid_dataset", error.to_string()),
-        TrainError::Diverged { .. } => JobError::permanent("diverged", error.to_string()),
-        TrainError::Checkpoint(_) => JobError::permanent("checkpoint_unusable", error.to_string()),
-        TrainError::Network(_) => JobError::retry("device_failed", error.to_string()),
-    }
+fn training_failed(error: TrainError) -> Ended {
+    let detail = error.to_string();
+    Ended::Job(match error {
+        TrainError::Checkpoint(_) => return Ended::Unusable(detail),
+        TrainError::Config(_) => JobError::permanent("invalid_recipe", detail),
+        TrainError::Dataset(_) => JobError::permanent("invalid_dataset", detail),
+        TrainError::Diverged { .. } => JobError::permanent("diverged", detail),
+        TrainError::Network(_) => JobError::retry("device_failed", detail),
+    })
 }
 
 async fn store(
@@ -190,6 +219,7 @@ async fn store(
     context.progress(&progress).await?;
     context.storage().artifacts().put(&weights_key, weights.clone()).await?;
     let files = FileList::of(data);
+    let asked_by = find_job(context.db(), context.attempt.job_id).await?.and_then(|job| job.created_by);
     files.put(context.storage().artifacts(), id).await?;
     let model = NewModel {
         id,
@@ -203,14 +233,14 @@ async fn store(
         weights_sha256: Sha256::digest(&weights).to_vec(),
         origin: "trained",
         job_id: Some(context.attempt.job_id.0),
-        card: card(context, payload, recipe, data, &files, &trained.metrics),
+        card: card(context, payload, recipe, data, &files, asked_by, &trained.metrics),
         labels: json!({}),
     };
     let stored = store_row(context, &model, &trained.metrics).await;
     let artifacts = context.storage().artifacts();
     // What nobody points to is deleted as well as may be; a file left behind harms nobody.
     if stored.is_ok() {
-        _ = artifacts.delete(&checkpoint_key(context)).await;
+        _ = record::forget(context).await;
     } else if matches!(&stored, Err(JobError::Stopped)) {
         _ = artifacts.delete_all(&model_folder(id)).await;
     }

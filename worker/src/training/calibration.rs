@@ -1,5 +1,10 @@
 //! Fitting the temperature that makes a network's probabilities believable (Guo et al. 2017, *On Calibration of Modern
 //! Neural Networks*).
+//!
+//! Fitted to what was seen alone, the temperature of a network without errors would go to 0, as if it could never err.
+//! The targets are therefore what Laplace's rule of succession makes of `n` pictures and `K` classes: `(n + 1) / (n + K)`
+//! for the true class and `1 / (n + K)` for every other one. Platt 1999 (*Probabilistic Outputs for Support Vector
+//! Machines*, section 2.2) smooths the targets of two classes so, for the same reason.
 
 use tch::{Kind, TchError, Tensor};
 
@@ -11,8 +16,8 @@ const BINS: usize = 15;
 /// Temperatures that are considered: beyond them a network is useless or a set too small to tell.
 const RANGE: [f64; 2] = [0.05, 20.0];
 
-/// The temperature with the least loss on `logits` `[N, classes]` with the true classes, and what it does to the
-/// distance between confidence and accuracy.
+/// The temperature with the least loss on `logits` `[N, classes]` with the smoothed true classes, and what it does to
+/// the distance between confidence and accuracy.
 ///
 /// The loss is convex in `1 / temperature`, so the golden section finds its least value.
 ///
@@ -21,10 +26,12 @@ const RANGE: [f64; 2] = [0.05, 20.0];
 pub(super) fn calibrate(logits: &Tensor, labels: &[i64]) -> Result<Calibration, TchError> {
     let logits = logits.f_detach()?.f_to_device(tch::Device::Cpu)?.f_to_kind(Kind::Double)?;
     let truth = Tensor::f_from_slice(labels)?.f_unsqueeze(1)?;
+    let (pictures, classes) = logits.size2()?;
     let loss = |scale: f64| -> Result<f64, TchError> {
-        let own =
-            logits.f_multiply_scalar(scale)?.f_log_softmax(1, Kind::Double)?.f_gather(1, &truth, false)?;
-        own.f_mean(Kind::Double)?.f_neg()?.f_double_value(&[])
+        let log = logits.f_multiply_scalar(scale)?.f_log_softmax(1, Kind::Double)?;
+        let own = log.f_gather(1, &truth, false)?.f_mean(Kind::Double)?.f_double_value(&[])?;
+        let all = log.f_mean(Kind::Double)?.f_double_value(&[])? * classes as f64;
+        Ok(-(pictures as f64 * own + all) / (pictures + classes) as f64)
     };
     let temperature = 1.0 / least(loss, [1.0 / RANGE[1], 1.0 / RANGE[0]])?;
     let before = bins(&logits, labels, 1.0)?;
@@ -85,21 +92,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_temperature_brings_confidence_down_to_accuracy() {
-        // Two classes, always the same logits: (4, 0) is right in 3 of 4 cases. The best probability is then 3/4, so
-        // 4 / temperature = ln 3.
+    fn the_temperature_brings_confidence_down_to_about_the_accuracy() {
+        // Two classes, always the same logits: (4, 0) is right in 6 of 8 cases. Smoothed, the first class is the target
+        // with 9/10 in six cases and with 1/10 in two: 0.7 in the mean, so 4 / temperature = ln(0.7 / 0.3).
         let logits = Tensor::from_slice(&[4.0_f32, 0.0].repeat(8)).view([8, 2]);
         let found = calibrate(&logits, &[0, 0, 0, 1, 0, 0, 1, 0]).unwrap();
-        assert!((found.temperature - 4.0 / 3.0_f64.ln()).abs() < 1e-3, "{found:?}");
+        assert!((found.temperature - 4.0 / (7.0_f64 / 3.0).ln()).abs() < 1e-3, "{found:?}");
         // 1 / (1 + exp(-4)) = 0.98201.
-        assert!((found.ece_before - (0.982_01 - 0.75)).abs() < 1e-4 && found.ece_after < 1e-3, "{found:?}");
+        assert!((found.ece_before - (0.982_01 - 0.75)).abs() < 1e-4, "{found:?}");
+        assert!((found.ece_after - 0.05).abs() < 1e-3, "{found:?}");
         assert_eq!((found.bins.len(), found.bins[0].pictures), (1, 8));
     }
 
     #[test]
-    fn a_network_without_errors_gets_the_lowest_temperature() {
-        let logits = Tensor::from_slice(&[1.0_f32, 0.0, 0.0, 1.0]).view([2, 2]);
-        let found = calibrate(&logits, &[0, 1]).unwrap();
-        assert!((found.temperature - RANGE[0]).abs() < 1e-3, "{found:?}");
+    fn a_network_without_errors_is_as_sure_as_so_many_pictures_allow() {
+        // 50 pictures of two classes, each right by a margin of 3. The target of the true class is 51/52, so
+        // 3 / temperature = ln(51 / 1).
+        let logits = Tensor::from_slice(&[3.0_f32, 0.0, 0.0, 3.0].repeat(25)).view([50, 2]);
+        let found = calibrate(&logits, &[0, 1].repeat(25)).unwrap();
+        assert!((found.temperature - 3.0 / 51.0_f64.ln()).abs() < 1e-3, "{found:?}");
+        assert!((found.bins[0].confidence - 51.0 / 52.0).abs() < 1e-4, "{found:?}");
+    }
+
+    #[test]
+    fn every_class_gets_its_share_of_the_target() {
+        // Three classes, logits (2, 0, 0), nine pictures without errors: the target is 10/12, and the others share the
+        // rest alike, so 2 / temperature = ln(10 / 1).
+        let logits = Tensor::from_slice(&[2.0_f32, 0.0, 0.0].repeat(9)).view([9, 3]);
+        let found = calibrate(&logits, &[0; 9]).unwrap();
+        assert!((found.temperature - 2.0 / 10.0_f64.ln()).abs() < 1e-3, "{found:?}");
     }
 }

@@ -17,7 +17,7 @@ use super::optimizer::Optimizer;
 use crate::network::{Network, NetworkError, Precision, read_tensors, write_tensors};
 
 /// Raised when the meaning of the bytes changes.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const KEY: &str = "lookalike_checkpoint";
 
 /// Everything of a run but tensors.
@@ -107,9 +107,6 @@ impl History {
     /// Whether a run of `network` with `config` may go on from here.
     fn check(&self, network: &Network, config: &TrainConfig) -> Result<(), TrainError> {
         let refuse = |reason: String| Err(TrainError::Checkpoint(reason));
-        if self.format != FORMAT {
-            return refuse(format!("it is of format {}, this program reads {FORMAT}", self.format));
-        }
         let (backbone, classes) = (network.backbone().name, network.classes());
         if self.backbone != backbone || self.classes != classes {
             let (own, own_classes) = (&self.backbone, self.classes);
@@ -200,5 +197,32 @@ fn history(bytes: &[u8]) -> Result<History, TrainError> {
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(NetworkError::from)?;
     let text = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
     let text = text.ok_or_else(|| TrainError::Checkpoint("it has no history".to_owned()))?;
-    serde_json::from_str(text).map_err(|error| TrainError::Checkpoint(error.to_string()))
+    let unreadable = |error: serde_json::Error| TrainError::Checkpoint(error.to_string());
+    let Made { format } = serde_json::from_str(text).map_err(unreadable)?;
+    if format != FORMAT {
+        return Err(TrainError::Checkpoint(format!(
+            "it was made by another version of this program, in format {format}, and this one reads format {FORMAT}"
+        )));
+    }
+    serde_json::from_str(text).map_err(unreadable)
+}
+
+/// What every format says of itself.
+#[derive(serde::Deserialize)]
+struct Made {
+    format: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_of_another_version_is_told_by_its_format() {
+        let bytes = write_tensors([], Some((KEY, r#"{"format": 2, "steps": 7}"#.to_owned()))).unwrap();
+        let refused = history(&bytes).unwrap_err().to_string();
+        let expected = "the checkpoint cannot be used: it was made by another version of this program, in format 2, \
+                        and this one reads format 3";
+        assert_eq!(refused, expected);
+    }
 }

@@ -28,6 +28,7 @@ pub enum ScheduleKind {
 
 /// How training pictures vary from epoch to epoch.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Augment {
     /// Cuts the picture from a random place of the stored one instead of showing all of it (Krizhevsky et al. 2012,
     /// section 4.1).
@@ -68,6 +69,12 @@ impl Augment {
     }
 }
 
+impl Default for Augment {
+    fn default() -> Self {
+        Self::PAPER
+    }
+}
+
 /// What does not learn, over the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -84,21 +91,34 @@ pub enum FreezePolicy {
     Gradual,
 }
 
+/// Equal parts of the layers that [`FreezePolicy::Gradual`] lets learn one after the other.
+const STAGES: usize = 5;
+
 impl FreezePolicy {
     /// What does not learn in an epoch, counted from 1.
     pub fn at(self, epoch: u32, backbone: &Backbone) -> Freeze {
-        const STAGES: usize = 5;
         match self {
             Self::None => Freeze::None,
             Self::Backbone => Freeze::Backbone,
             Self::Norm => Freeze::Norm,
             Self::Gradual if epoch <= 1 => Freeze::Backbone,
-            Self::Gradual => {
-                let open = (epoch as usize - 1).min(STAGES);
-                Freeze::Before(backbone.layers.len() * (STAGES - open) / STAGES)
-            }
+            Self::Gradual => Freeze::Before(backbone.layers.len() * (STAGES - stages(epoch)) / STAGES),
         }
     }
+
+    /// Share of the layers that learn in an epoch, counted from 1; the head alone counts as none.
+    pub fn learning_share(self, epoch: u32) -> f64 {
+        match self {
+            Self::None | Self::Norm => 1.0,
+            Self::Backbone => 0.0,
+            Self::Gradual => stages(epoch) as f64 / STAGES as f64,
+        }
+    }
+}
+
+/// Stages of gradual freezing that learn in an epoch, counted from 1.
+fn stages(epoch: u32) -> usize {
+    (epoch.saturating_sub(1) as usize).min(STAGES)
 }
 
 /// Numbers to compute with, or to find out.
@@ -145,8 +165,9 @@ pub struct EarlyStopping {
     pub patience: u32,
 }
 
-/// Settings of a training run.
+/// Settings of a training run. What a record of them does not say, as one of an older program, reads as the default.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct TrainConfig {
     /// Passes over the training pictures.
     pub epochs: u32,
@@ -220,7 +241,15 @@ pub struct ConfigError {
     bounds: &'static str,
 }
 
+/// Pictures in a batch, at most, while only answers are wanted.
+const JUDGING_BATCH: usize = 64;
+
 impl TrainConfig {
+    /// Pictures in a batch while only answers are wanted: no more than in a step, which was chosen to fit the memory.
+    pub fn judging_batch(&self) -> usize {
+        self.batch_size.min(JUDGING_BATCH)
+    }
+
     /// Whether every setting lies within its bounds.
     ///
     /// # Errors
@@ -256,5 +285,42 @@ impl TrainConfig {
             Some((name, value, _, bounds)) => Err(ConfigError { name, value, bounds }),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_reads_as_it_was_and_what_it_does_not_say_is_the_default() {
+        let augment = Augment { mixup: 0.2, mirror: false, ..Augment::PAPER };
+        let config = TrainConfig {
+            augment,
+            epochs: 7,
+            freeze: FreezePolicy::Gradual,
+            early_stopping: None,
+            ..TrainConfig::default()
+        };
+        let mut record = serde_json::to_value(&config).unwrap();
+        assert_eq!(serde_json::from_value::<TrainConfig>(record.clone()).unwrap(), config);
+        for field in ["best_by", "ema_decay", "normalisation"] {
+            record.as_object_mut().unwrap().remove(field).unwrap();
+        }
+        record["augment"].as_object_mut().unwrap().remove("rand_augment").unwrap();
+        assert_eq!(serde_json::from_value::<TrainConfig>(record).unwrap(), config);
+        assert_eq!(serde_json::from_str::<TrainConfig>("{}").unwrap(), TrainConfig::default());
+    }
+
+    #[test]
+    fn gradual_freezing_opens_a_fifth_of_the_layers_after_each_of_the_first_epochs() {
+        let shares: Vec<f64> = (1..8).map(|epoch| FreezePolicy::Gradual.learning_share(epoch)).collect();
+        assert_eq!(shares, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn judging_takes_no_more_memory_than_steps_were_given() {
+        let batch = |batch_size| TrainConfig { batch_size, ..TrainConfig::default() }.judging_batch();
+        assert_eq!([batch(1), batch(16), batch(64), batch(256)], [1, 16, 64, 64]);
     }
 }

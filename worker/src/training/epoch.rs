@@ -98,23 +98,8 @@ impl Fit<'_> {
         self.source.shown(self.network, &batch)
     }
 
-    /// One step. When the device's memory is too small for the batch, it goes through in more parts, from now on.
     fn step(&mut self, input: &Input, epoch: u32, number: u32) -> Result<(), TrainError> {
-        let (loss, correct) = loop {
-            match self.answer(input, epoch, number) {
-                Err(error) if error.is_out_of_memory() && (self.history.parts as usize) < input.len() => {
-                    self.optimizer.discard();
-                    self.history.parts *= 2;
-                    let note = format!(
-                        "the device's memory is too small for a batch of {}: it goes through in {} parts",
-                        input.len(),
-                        self.history.parts
-                    );
-                    self.observer.note(&note);
-                }
-                other => break other?,
-            }
-        };
+        let (loss, correct) = self.answer(input, epoch, number)?;
         let learning_rate = learning_rate(self.config, self.optimizer.steps(), self.source.batches().steps());
         self.optimizer.step(learning_rate)?;
         if let Some(average) = &mut self.average {
@@ -128,8 +113,35 @@ impl Fit<'_> {
         Ok(())
     }
 
-    /// Adds up the gradients of a step; gives its mean loss and how many pictures were classified correctly.
-    fn answer(&mut self, input: &Input, epoch: u32, number: u32) -> Result<(Tensor, Tensor), TrainError> {
+    /// Adds up the gradients of a step; gives its mean loss and how many pictures were classified correctly. When the
+    /// device's memory is too small for the batch, it goes through in more parts, from now on.
+    pub(super) fn answer(
+        &mut self,
+        input: &Input,
+        epoch: u32,
+        number: u32,
+    ) -> Result<(Tensor, Tensor), TrainError> {
+        loop {
+            let error = match self.answer_in_parts(input, epoch, number) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            self.optimizer.discard();
+            self.history.parts = more_parts(&error, self.history.parts, input.len()).ok_or(error)?;
+            self.observer.note(&format!(
+                "the device's memory is too small for a batch of {}: it goes through in {} parts",
+                input.len(),
+                self.history.parts
+            ));
+        }
+    }
+
+    fn answer_in_parts(
+        &mut self,
+        input: &Input,
+        epoch: u32,
+        number: u32,
+    ) -> Result<(Tensor, Tensor), TrainError> {
         let mut rng = random::stream(self.config.seed, Purpose::Dropout, epoch, number);
         let parts = self.history.parts.min(input.len() as u32);
         let mut sums: Option<(Tensor, Tensor)> = None;
@@ -196,11 +208,46 @@ impl Fit<'_> {
     }
 }
 
+/// In how many parts a batch of `pictures` is tried again that failed in `parts`: nothing when memory was not the
+/// reason, or each part was a single picture.
+pub(super) fn more_parts(error: &TrainError, parts: u32, pictures: usize) -> Option<u32> {
+    (error.is_out_of_memory() && (parts as usize) < pictures).then_some(parts * 2)
+}
+
 /// Mean loss; of mixed pictures a mean of both classes' losses, weighted as the pictures are.
 fn loss(logits: &Tensor, input: &Input, smoothing: f64) -> Result<Tensor, TchError> {
     let own = cross_entropy(logits, &input.labels, smoothing)?;
     match &input.mixed {
         Some((others, share)) => cross_entropy(logits, others, smoothing)?.f_lerp(&own, *share),
         None => Ok(own),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loss_is_that_of_smoothed_and_mixed_targets() {
+        // Logits are the logarithms of probabilities, which softmax gives back. A smoothing of 0.3 over three classes
+        // makes the target 0.8 for the true class and 0.1 for each other one.
+        let logits = Tensor::from_slice(&[0.5_f64, 0.3, 0.2, 0.1, 0.7, 0.2]).log().view([2, 3]);
+        let row = |target: [f64; 3], seen: [f64; 3]| -> f64 {
+            -target.iter().zip(seen).map(|(target, seen)| target * seen.ln()).sum::<f64>()
+        };
+        let (first, second) = ([0.5, 0.3, 0.2], [0.1, 0.7, 0.2]);
+        let own = (row([0.8, 0.1, 0.1], first) + row([0.1, 0.8, 0.1], second)) / 2.0;
+        let others = (row([0.1, 0.1, 0.8], first) + row([0.8, 0.1, 0.1], second)) / 2.0;
+        let input = |mixed| Input {
+            values: logits.shallow_clone(),
+            labels: Tensor::from_slice(&[0_i64, 1]),
+            mixed,
+            is_features: true,
+        };
+        let found = |input: &Input| loss(&logits, input, 0.3).unwrap().double_value(&[]);
+        assert!((own - 0.756_200_5).abs() < 1e-6 && (found(&input(None)) - own).abs() < 1e-9);
+        let partners = Some((Tensor::from_slice(&[2_i64, 0]), 0.75));
+        let mixed = 0.75 * own + 0.25 * others;
+        assert!((mixed - 1.006_643_1).abs() < 1e-6 && (found(&input(partners)) - mixed).abs() < 1e-9);
     }
 }

@@ -6,11 +6,12 @@ use tch::{Kind, TchError, Tensor};
 
 use super::TrainError;
 use super::calibration::calibrate;
+use super::config::{BestBy, TrainConfig};
 use super::dataset::{Dataset, Labelled};
 use super::metrics::{ClassMetrics, HardPicture, Metrics, Rankings};
 use super::predict::{Predictions, accuracy, loss, predict};
 use super::retrieval::{Gallery, Retrieval, retrieval};
-use crate::network::{Network, Normalisation, Precision};
+use crate::network::{Network, Precision};
 
 /// Training pictures that are searched, at most; more are thinned out evenly, for memory's sake.
 const GALLERY: usize = 20_000;
@@ -26,10 +27,10 @@ const HARDEST: usize = 50;
 pub(super) fn evaluate(
     network: &Network,
     dataset: &Dataset,
-    normalisation: &Normalisation,
+    config: &TrainConfig,
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<Option<Metrics>, TrainError> {
-    let sides = sides(network, dataset, normalisation, GALLERY, progress)?;
+    let sides = sides(network, dataset, config, GALLERY, progress)?;
     let Some([queries, gallery]) = sides else { return Ok(None) };
     Ok(Some(metrics(&queries, &gallery, dataset.classes())?))
 }
@@ -38,10 +39,10 @@ pub(super) fn evaluate(
 pub(super) fn retrieve(
     network: &Network,
     dataset: &Dataset,
-    normalisation: &Normalisation,
+    config: &TrainConfig,
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<Option<Retrieval>, TrainError> {
-    let sides = sides(network, dataset, normalisation, EPOCH_GALLERY, progress)?;
+    let sides = sides(network, dataset, config, EPOCH_GALLERY, progress)?;
     let Some([queries, gallery]) = sides else { return Ok(None) };
     let [own, other] = [&queries, &gallery].map(|side| side.ranked_by(&side.embeddings));
     Ok(Some(retrieval(&own, &other, dataset.classes())?))
@@ -52,11 +53,21 @@ pub(super) fn evaluated(dataset: &Dataset) -> usize {
     dataset.validation().labels.len() + dataset.train().labels.len().min(GALLERY)
 }
 
+/// Pictures that [`retrieve`] looks at after an epoch, where it is asked.
+pub(super) fn compared(dataset: &Dataset, best_by: BestBy) -> usize {
+    match best_by {
+        BestBy::Accuracy => 0,
+        BestBy::PrecisionAt10 | BestBy::Map => {
+            dataset.validation().labels.len() + dataset.train().labels.len().min(EPOCH_GALLERY)
+        }
+    }
+}
+
 /// The validation part, and at most `gallery` pictures of the training part.
 fn sides(
     network: &Network,
     dataset: &Dataset,
-    normalisation: &Normalisation,
+    config: &TrainConfig,
     gallery: usize,
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<Option<[Side; 2]>, TrainError> {
@@ -69,7 +80,7 @@ fn sides(
         let before: usize = sides.iter().map(|side: &Side| side.labels.len()).sum();
         let done = &mut |done| progress(before + done, total);
         let size = dataset.image_size();
-        let Some(predictions) = predict(&network, &part.pictures, chosen, size, normalisation, done)? else {
+        let Some(predictions) = predict(&network, &part.pictures, chosen, size, config, done)? else {
             return Ok(None);
         };
         sides.push(Side::new(predictions, labels(part, chosen))?);

@@ -104,7 +104,7 @@ impl Features {
             },
         };
         let mut logits = Vec::new();
-        for rows in stored.values.f_split(BATCH as i64, 0)? {
+        for rows in stored.values.f_split(config.judging_batch() as i64, 0)? {
             logits.push(network.head(&stored.restore(&rows)?, crate::network::Mode::Eval)?);
         }
         self.validation = Some(stored);
@@ -116,9 +116,6 @@ impl Features {
     }
 }
 
-/// Validation pictures in a batch.
-const BATCH: usize = 64;
-
 fn validation(
     network: &Network,
     dataset: &Dataset,
@@ -129,7 +126,7 @@ fn validation(
     let (pictures, size) = (&dataset.validation().pictures, dataset.image_size());
     let all: Vec<usize> = (0..pictures.len()).collect();
     let mut stored = Store::new(all.len());
-    for chosen in all.chunks(BATCH) {
+    for chosen in all.chunks(config.judging_batch()) {
         if progress(stored.filled).is_break() {
             return Ok(None);
         }

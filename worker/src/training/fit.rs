@@ -17,10 +17,9 @@ use super::metrics::{EpochRow, Metrics};
 use super::observer::{Observer, Outcome, Phase, Progress};
 use super::optimizer::Optimizer;
 use super::pace::Pace;
-use super::precision;
 use super::predict::{accuracy, classes, loss};
 use super::source::Source;
-use crate::network::{Network, Precision};
+use crate::network::Network;
 
 /// Trains `network` on `dataset`, or goes on from the checkpoint `resume`.
 ///
@@ -36,7 +35,11 @@ pub fn train(
     resume: Option<&[u8]>,
     observer: &mut dyn Observer,
 ) -> Result<Outcome, TrainError> {
-    Fit::begin(network, dataset, config, resume, observer)?.run()
+    let mut fit = Fit::begin(network, dataset, config, resume, observer)?;
+    if resume.is_none() && fit.choose_precision()?.is_break() {
+        return Ok(Outcome::Stopped);
+    }
+    fit.run()
 }
 
 fn learns_norms(freeze: FreezePolicy) -> bool {
@@ -106,7 +109,7 @@ impl<'a> Fit<'a> {
         // Checkpoints and settling change what batch norms look like, on which it depends whether they measure.
         network.freeze(config.freeze.at(history.epochs() + 1, network.backbone()))?;
         let source = Source::new(network, dataset, config)?;
-        let mut fit = Self {
+        Ok(Self {
             network,
             dataset,
             config,
@@ -118,11 +121,7 @@ impl<'a> Fit<'a> {
             pending: None,
             lap: Instant::now(),
             observer,
-        };
-        if resume.is_none() {
-            fit.choose_precision()?;
-        }
-        Ok(fit)
+        })
     }
 
     /// Goes through to the end.
@@ -140,32 +139,12 @@ impl<'a> Fit<'a> {
             self.keep_best(&row)?;
             self.history.rows.push(row);
             self.history.partial = Partial::default();
+            self.note_eta();
             if self.report().is_break() {
                 return Ok(Outcome::Stopped);
             }
         }
         self.finish()
-    }
-
-    /// Decides about the numbers to compute with.
-    fn choose_precision(&mut self) -> Result<(), TrainError> {
-        self.history.precision = match self.config.precision.fixed() {
-            Some(precision) => precision,
-            // Where only the head learns there is nothing to gain.
-            None if self.source.has_features() => Precision::F32,
-            None => {
-                let batch = self.source.batches().batch(&self.source.batches().order(0), 0, 0);
-                let input = self.source.shown(self.network, &batch)?;
-                let (values, labels) = (&input.values, &input.labels);
-                let (precision, speed) =
-                    precision::measure(self.network, &mut self.optimizer, values, labels)?;
-                let chosen = if precision == Precision::Bf16 { "bf16" } else { "f32" };
-                self.observer
-                    .note(&format!("a step in bf16 is {speed:.2} times as fast as in f32: {chosen} is used"));
-                precision
-            }
-        };
-        Ok(())
     }
 
     /// Whether patience is used up.
@@ -183,9 +162,17 @@ impl<'a> Fit<'a> {
     }
 
     pub fn pace(&self) -> Pace<'_> {
-        let (pictures, judged) = (self.dataset.train().labels.len(), evaluation::evaluated(self.dataset));
-        let validation = self.dataset.validation().labels.len();
-        Pace { history: &self.history, epochs: self.config.epochs, pictures, validation, judged }
+        Pace {
+            rows: &self.history.rows,
+            partial: self.history.partial,
+            epochs: self.config.epochs,
+            freeze: self.config.freeze,
+            has_features: self.source.has_features(),
+            pictures: self.dataset.train().labels.len(),
+            validation: self.dataset.validation().labels.len(),
+            compared: evaluation::compared(self.dataset, self.config.best_by),
+            judged: evaluation::evaluated(self.dataset),
+        }
     }
 
     /// The observer, and the run as it stands.
@@ -206,13 +193,19 @@ impl<'a> Fit<'a> {
         observer.checkpoint(&snapshot);
     }
 
+    /// Writes the time to the end of the run into the last row.
+    fn note_eta(&mut self) {
+        let eta_seconds = self.pace().eta(Phase::Train, 0, 0.0).expect("after an epoch the pace is known");
+        self.history.rows.last_mut().expect("a row was just added").eta_seconds = eta_seconds;
+    }
+
     fn report(&mut self) -> ControlFlow<()> {
         let (observer, snapshot) = self.seen();
         let row = snapshot.history.rows.last().expect("a row was just added");
         observer.epoch(row, &snapshot)
     }
 
-    /// The row of an epoch; nothing when the observer stops its validation.
+    /// The row of an epoch, without the time to the end of the run; nothing when the observer stops its validation.
     fn judge(&mut self) -> Result<Option<EpochRow>, TrainError> {
         let learnt = self.history.partial;
         let started = Instant::now();
@@ -239,7 +232,7 @@ impl<'a> Fit<'a> {
         let count = learnt.pictures as f64;
         let seconds = learnt.seconds + started.elapsed().as_secs_f64();
         let before: f64 = self.history.rows.iter().map(|row| row.seconds).sum();
-        let mut row = EpochRow {
+        Ok(Some(EpochRow {
             epoch,
             step: self.history.steps,
             loss: learnt.loss.0 / count,
@@ -255,9 +248,7 @@ impl<'a> Fit<'a> {
             preparing_seconds: learnt.preparing,
             elapsed_seconds: before + seconds,
             eta_seconds: 0.0,
-        };
-        row.eta_seconds = self.pace().after(&row);
-        Ok(Some(row))
+        }))
     }
 
     /// The logits of the validation pictures, and what they find where the best epoch is chosen by that.
@@ -274,8 +265,7 @@ impl<'a> Fit<'a> {
         if self.config.best_by == BestBy::Accuracy {
             return Ok(Some((logits, None)));
         }
-        let normalisation = &self.config.normalisation;
-        let found = evaluation::retrieve(self.network, self.dataset, normalisation, &mut progress)?;
+        let found = evaluation::retrieve(self.network, self.dataset, self.config, &mut progress)?;
         Ok(found.map(|found| (logits, Some(found))))
     }
 
@@ -307,13 +297,13 @@ impl<'a> Fit<'a> {
         }
         let started = Instant::now();
         let epoch = self.history.epochs();
-        let pace = self.pace().judging();
+        let each = self.pace().evaluating();
         let observer = &mut *self.observer;
         let progress = &mut |done, total| {
-            let eta_seconds = pace.map(|rate| (total - done) as f64 / rate);
+            let eta_seconds = each.map(|seconds| (total - done) as f64 * seconds);
             observer.progress(Progress { phase: Phase::Evaluate, epoch, done, total, eta_seconds })
         };
-        let judged = evaluation::evaluate(self.network, self.dataset, &self.config.normalisation, progress)?;
+        let judged = evaluation::evaluate(self.network, self.dataset, self.config, progress)?;
         let Some(judged) = judged else { return Ok(Outcome::Stopped) };
         let rows = &self.history.rows;
         let pictures = self.dataset.train().labels.len() as f64;

@@ -8,7 +8,7 @@ use super::metrics::{EpochRow, Metrics, StepRow};
 /// What a run is busy with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Learning.
+    /// Learning, and before that measuring which numbers to compute with, when nothing is done yet.
     Train,
     /// Judging the epoch by the validation pictures.
     Validate,

@@ -2,7 +2,7 @@
 //!
 //! Both keep their state in named tensors, so that a checkpoint can hold it.
 
-use tch::{TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 use super::config::{FreezePolicy, OptimizerKind, TrainConfig};
 use crate::network::{NamedTensor, Network};
@@ -17,7 +17,7 @@ struct Slot {
     name: String,
     tensor: Tensor,
     decay: f64,
-    /// SGD: the momentum. AdamW: the averages of gradients and of their squares.
+    /// SGD: the momentum. AdamW: the averages of gradients and of their squares, and how many steps these are of.
     state: Vec<Tensor>,
 }
 
@@ -35,10 +35,6 @@ pub(super) struct Optimizer {
 impl Optimizer {
     /// An optimiser for what `network` may ever learn under `config`, its state zero.
     pub fn new(network: &Network, config: &TrainConfig) -> Result<Self, TchError> {
-        let states = match config.optimizer {
-            OptimizerKind::Sgd => 1,
-            OptimizerKind::AdamW => 2,
-        };
         let only_head = config.freeze == FreezePolicy::Backbone;
         let learns = |named: &&NamedTensor| {
             if only_head { named.tensor.requires_grad() } else { named.parameter.kind.is_learnt() }
@@ -46,8 +42,7 @@ impl Optimizer {
         let mut slots = Vec::new();
         for named in network.tensors().iter().filter(learns) {
             let tensor = named.tensor.shallow_clone();
-            let zeroes = || tensor.f_detach()?.f_zeros_like();
-            let state = (0..states).map(|_| zeroes()).collect::<Result<_, _>>()?;
+            let state = start(config.optimizer, &tensor)?;
             let decays = named.parameter.kind == ParameterKind::Weight;
             let decay = if decays { config.weight_decay } else { 0.0 };
             slots.push(Slot { name: named.parameter.name.clone(), tensor, decay, state });
@@ -89,7 +84,7 @@ impl Optimizer {
                 }
                 match self.kind {
                     OptimizerKind::Sgd => sgd(slot, &gradient, rate, self.momentum)?,
-                    OptimizerKind::AdamW => adamw(slot, &gradient, rate, self.steps)?,
+                    OptimizerKind::AdamW => adamw(slot, &gradient, rate)?,
                 }
             }
             Ok(())
@@ -131,6 +126,18 @@ impl Optimizer {
     }
 }
 
+/// The state of a tensor that has learnt nothing yet.
+fn start(kind: OptimizerKind, tensor: &Tensor) -> Result<Vec<Tensor>, TchError> {
+    let zeroes = || tensor.f_detach()?.f_zeros_like();
+    match kind {
+        OptimizerKind::Sgd => Ok(vec![zeroes()?]),
+        // The number of steps stays on the CPU, so that nobody waits for the device to read it.
+        OptimizerKind::AdamW => {
+            Ok(vec![zeroes()?, zeroes()?, Tensor::f_zeros(&[] as &[i64], (Kind::Float, Device::Cpu))?])
+        }
+    }
+}
+
 /// `m = momentum * m + gradient + decay * w; w = w - rate * m`, as in PyTorch.
 fn sgd(slot: &mut Slot, gradient: &Tensor, rate: f64, momentum: f64) -> Result<(), TchError> {
     let change = &mut slot.state[0];
@@ -142,12 +149,14 @@ fn sgd(slot: &mut Slot, gradient: &Tensor, rate: f64, momentum: f64) -> Result<(
     Ok(())
 }
 
-/// Loshchilov and Hutter 2019, algorithm 2, with the decay scaled by the rate as in PyTorch.
-fn adamw(slot: &mut Slot, gradient: &Tensor, rate: f64, step: u64) -> Result<(), TchError> {
-    let [mean, square] = slot.state.as_mut_slice() else { unreachable!("AdamW keeps two averages") };
+/// Loshchilov and Hutter 2019, algorithm 2, with the decay scaled by the rate and steps counted by tensor as in PyTorch:
+/// what is frozen at first starts with averages of nothing later.
+fn adamw(slot: &mut Slot, gradient: &Tensor, rate: f64) -> Result<(), TchError> {
+    let [mean, square, steps] = slot.state.as_mut_slice() else { unreachable!("AdamW keeps three") };
+    let step = steps.f_add_scalar_(1.0)?.f_double_value(&[])?;
     let _ = mean.f_lerp_(gradient, 1.0 - BETAS[0])?;
     let _ = square.f_lerp_(&gradient.f_square()?, 1.0 - BETAS[1])?;
-    let correction = BETAS.map(|beta| 1.0 - beta.powf(step as f64));
+    let correction = BETAS.map(|beta| 1.0 - beta.powf(step));
     let _ = slot.tensor.f_multiply_scalar_(1.0 - rate * slot.decay)?;
     let mut divisor = square.f_multiply_scalar(1.0 / correction[1])?;
     let divisor = divisor.f_sqrt_()?.f_add_scalar_(EPS)?.f_multiply_scalar_(-correction[0] / rate)?;
@@ -162,13 +171,11 @@ fn scalar(value: f64, like: &Tensor) -> Result<Tensor, TchError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::{Device, Kind};
 
     /// One weight of 1, its gradient 0.5 at every step.
     fn run(kind: OptimizerKind, decay: f64, steps: u64) -> f64 {
         let tensor = Tensor::ones([1], (Kind::Float, Device::Cpu)).set_requires_grad(true);
-        let states = if kind == OptimizerKind::Sgd { 1 } else { 2 };
-        let state = (0..states).map(|_| Tensor::zeros([1], (Kind::Float, Device::Cpu))).collect();
+        let state = start(kind, &tensor).unwrap();
         let slot = Slot { name: "w".to_owned(), tensor, decay, state };
         let mut optimizer = of(kind, None, vec![slot]);
         for _ in 0..steps {
@@ -184,9 +191,9 @@ mod tests {
         Optimizer { kind, momentum: 0.9, clip, slots, gradients, steps: 0 }
     }
 
-    fn slot(values: &[f32], states: usize, decay: f64) -> Slot {
+    fn slot(values: &[f32], kind: OptimizerKind, decay: f64) -> Slot {
         let tensor = Tensor::from_slice(values).set_requires_grad(true);
-        let state = (0..states).map(|_| tensor.detach().zeros_like()).collect();
+        let state = start(kind, &tensor).unwrap();
         Slot { name: "w".to_owned(), tensor, decay, state }
     }
 
@@ -202,6 +209,7 @@ mod tests {
         Vec::try_from(optimizer.slots[0].tensor.detach()).unwrap()
     }
 
+    const W: [f32; 3] = [0.5, -0.25, 1.0];
     const SGD: [f32; 3] = [-0.097_812_1, 0.390_280_35, -0.423_207_08];
     const ADAMW: [f32; 3] = [0.274_778_9, -0.035_467_9, 0.768_280_6];
     const CLIPPED: [f32; 3] = [0.172_595_49, 0.079_259_97, 0.234_819_17];
@@ -216,26 +224,23 @@ mod tests {
 
     #[test]
     fn sgd_goes_the_way_of_pytorchs_rule() {
-        let start = [0.5, -0.25, 1.0];
-        near(&journey(of(OptimizerKind::Sgd, None, vec![slot(&start, 1, 0.01)])), &SGD);
+        near(&journey(of(OptimizerKind::Sgd, None, vec![slot(&W, OptimizerKind::Sgd, 0.01)])), &SGD);
     }
 
     #[test]
     fn adamw_goes_the_way_of_pytorchs_rule() {
-        let start = [0.5, -0.25, 1.0];
-        near(&journey(of(OptimizerKind::AdamW, None, vec![slot(&start, 2, 0.05)])), &ADAMW);
+        near(&journey(of(OptimizerKind::AdamW, None, vec![slot(&W, OptimizerKind::AdamW, 0.05)])), &ADAMW);
     }
 
     #[test]
     fn clipping_shortens_what_is_longer() {
-        let start = [0.5, -0.25, 1.0];
-        near(&journey(of(OptimizerKind::Sgd, Some(2.0), vec![slot(&start, 1, 0.0)])), &CLIPPED);
+        near(&journey(of(OptimizerKind::Sgd, Some(2.0), vec![slot(&W, OptimizerKind::Sgd, 0.0)])), &CLIPPED);
     }
 
     #[test]
     fn parts_of_a_step_add_up_and_what_does_not_learn_stays() {
-        let frozen = slot(&[3.0], 1, 0.5);
-        let mut optimizer = of(OptimizerKind::Sgd, None, vec![slot(&[1.0], 1, 0.0), frozen]);
+        let frozen = slot(&[3.0], OptimizerKind::Sgd, 0.5);
+        let mut optimizer = of(OptimizerKind::Sgd, None, vec![slot(&[1.0], OptimizerKind::Sgd, 0.0), frozen]);
         _ = optimizer.slots[1].tensor.set_requires_grad(false);
         for part in [0.25, 0.75] {
             let loss = (&optimizer.slots[0].tensor * part).sum(Kind::Float);
@@ -260,5 +265,26 @@ mod tests {
         assert!((run(OptimizerKind::AdamW, 0.0, 3) - 0.7).abs() < 1e-5);
         // Decay: w = 1 * 0.98 - 0.1.
         assert!((run(OptimizerKind::AdamW, 0.2, 1) - 0.88).abs() < 1e-5);
+    }
+
+    #[test]
+    fn adamw_counts_the_steps_of_each_tensor() {
+        let kind = OptimizerKind::AdamW;
+        let mut optimizer = of(kind, None, vec![slot(&[1.0], kind, 0.0), slot(&[1.0], kind, 0.0)]);
+        _ = optimizer.slots[1].tensor.set_requires_grad(false);
+        for slope in [0.5, 0.5, 0.5, 0.5, -1.0] {
+            let [first, late] = [0, 1].map(|slot| &optimizer.slots[slot].tensor);
+            let loss = (first * 0.5 + late * slope).sum(Kind::Float);
+            optimizer.accumulate(&loss).unwrap();
+            optimizer.step(0.1).unwrap();
+            let is_open = optimizer.slots[0].state[2].double_value(&[]) >= 3.0;
+            _ = optimizer.slots[1].tensor.set_requires_grad(is_open);
+        }
+        // Of the late one these are the first two steps. After 0.5: 1 - 0.1. After -1:
+        // m = (0.9 * 0.05 - 0.1) / (1 - 0.9^2) = -0.289474, v = (0.999 * 0.00025 + 0.001) / (1 - 0.999^2) = 0.625188,
+        // w = 0.9 + 0.1 * 0.289474 / 0.790688.
+        assert!((optimizer.slots[1].tensor.double_value(&[0]) - 0.936_610_4).abs() < 1e-5);
+        assert!((optimizer.slots[0].tensor.double_value(&[0]) - 0.5).abs() < 1e-5);
+        assert_eq!([0, 1].map(|slot| optimizer.slots[slot].state[2].double_value(&[])), [5.0, 2.0]);
     }
 }

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use tch::{Kind, TchError, Tensor};
 
 use super::batches;
-use crate::network::{Mode, Network, NetworkError, Normalisation, Pictures, unit_length};
+use super::config::TrainConfig;
+use crate::network::{Mode, Network, NetworkError, Pictures, unit_length};
 
 /// Answers for N pictures, on the network's device.
 #[derive(Debug)]
@@ -19,11 +20,8 @@ pub struct Predictions {
 /// PyTorch's label of things that do not count; no class has it.
 const IGNORE_INDEX: i64 = -100;
 
-/// Pictures in a batch while only answers are wanted.
-const BATCH: usize = 64;
-
-/// The network's answers for the pictures chosen, scaled to `size` pixels; `done` hears how many are done
-/// and may stop the work, which gives nothing then.
+/// The network's answers for the pictures chosen, scaled to `size` pixels, normalised and batched as `config` says;
+/// `done` hears how many are done and may stop the work, which gives nothing then.
 ///
 /// # Errors
 /// When the device fails.
@@ -32,18 +30,19 @@ pub fn predict(
     pictures: &Pictures,
     chosen: &[usize],
     size: usize,
-    normalisation: &Normalisation,
+    config: &TrainConfig,
     done: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<Option<Predictions>, NetworkError> {
     let _guard = tch::no_grad_guard();
     let mut logits = Vec::new();
     let mut embeddings = Vec::new();
-    for (batch, chosen) in chosen.chunks(BATCH).enumerate() {
-        if done(batch * BATCH).is_break() {
+    for (batch, chosen) in chosen.chunks(config.judging_batch()).enumerate() {
+        if done(batch * config.judging_batch()).is_break() {
             return Ok(None);
         }
         let pixels = batches::whole(pictures, chosen, size);
-        let output = network.forward(&normalisation.tensor(&pixels, size, network.device())?, Mode::Eval)?;
+        let input = config.normalisation.tensor(&pixels, size, network.device())?;
+        let output = network.forward(&input, Mode::Eval)?;
         logits.push(output.logits);
         embeddings.push(unit_length(&output.embedding)?);
     }

@@ -32,7 +32,7 @@ pub(super) struct Input {
     /// Classes of those that the pictures are mixed with, and the share of the pictures themselves.
     pub mixed: Option<(Tensor, f64)>,
     /// Whether `values` are what the head reads.
-    is_features: bool,
+    pub is_features: bool,
 }
 
 impl Input {
@@ -156,8 +156,8 @@ impl<'a> Source<'a> {
         }
         let pictures = &self.dataset.validation().pictures;
         let all: Vec<usize> = (0..pictures.len()).collect();
-        let (size, normalisation) = (self.dataset.image_size(), &self.config.normalisation);
-        let predictions = predict(&network.folded()?, pictures, &all, size, normalisation, progress)?;
+        let size = self.dataset.image_size();
+        let predictions = predict(&network.folded()?, pictures, &all, size, self.config, progress)?;
         Ok(predictions.map(|predictions| predictions.logits))
     }
 }

@@ -159,10 +159,19 @@ fn a_run_stopped_again_and_again_within_its_epochs_ends_bit_for_bit_the_same() {
             3,
             TrainConfig { optimizer: OptimizerKind::AdamW, ema_decay: 0.9, augment, ..config(3) },
         ),
-        ("resnet18", 3, TrainConfig { freeze: FreezePolicy::Gradual, gradient_clip: Some(1.0), ..config(3) }),
+        (
+            "resnet18",
+            3,
+            TrainConfig {
+                optimizer: OptimizerKind::AdamW,
+                freeze: FreezePolicy::Gradual,
+                gradient_clip: Some(1.0),
+                ..config(3)
+            },
+        ),
         (
             "squeezenet1_1",
-            9,
+            10,
             TrainConfig { freeze: FreezePolicy::Backbone, best_by: BestBy::Map, ..config(3) },
         ),
     ] {
@@ -238,6 +247,39 @@ fn a_device_without_memory_is_told_from_other_failures() {
 }
 
 #[test]
+fn a_batch_goes_through_in_more_parts_until_each_is_one_picture() {
+    let failure = |text: &str| TrainError::from(tch::TchError::Torch(text.to_owned()));
+    let more = |parts| epoch::more_parts(&failure("CUDA out of memory."), parts, 5);
+    assert_eq!([more(1), more(2), more(4), more(8)], [Some(2), Some(4), Some(8), None]);
+    assert_eq!(epoch::more_parts(&failure("CUDA error: an illegal memory access"), 1, 5), None);
+}
+
+#[test]
+fn measuring_the_precision_stops_before_the_next_step() {
+    let (data, config) = (dataset(32, 9), TrainConfig { precision: PrecisionChoice::Auto, ..config(1) });
+    for stop_at in [1, 3, 6] {
+        let mut witness = Witness { stop_at: Some(stop_at), ..Witness::default() };
+        let outcome = train(&mut network("resnet18"), &data, &config, None, &mut witness).unwrap();
+        assert_eq!(outcome, Outcome::Stopped);
+        assert_eq!((witness.progress.len(), witness.checkpoints.len()), (stop_at, 0));
+    }
+}
+
+#[test]
+fn measuring_the_precision_leaves_the_network_as_it_is() {
+    let (data, config) = (dataset(32, 9), TrainConfig { precision: PrecisionChoice::Auto, ..config(1) });
+    let (mut measured, mut witness) = (network("resnet18"), Witness::default());
+    let mut fit = fit::Fit::begin(&mut measured, &data, &config, None, &mut witness).unwrap();
+    assert!(fit.choose_precision().unwrap().is_continue());
+    assert_eq!((fit.optimizer.steps(), fit.history.parts), (0, 1));
+    assert!(measured.save().unwrap() == network("resnet18").save().unwrap());
+    // Four steps in f32; in bf16 two at least, and no more when the second one took longer.
+    assert!((6..=8).contains(&witness.progress.len()), "{}", witness.progress.len());
+    assert!(witness.progress.iter().all(|progress| (progress.done, progress.total) == (0, 32)));
+    assert!(witness.notes.len() == 1 && witness.notes[0].starts_with("a step in bf16 is "));
+}
+
+#[test]
 fn a_stop_takes_effect_before_the_next_batch() {
     for stop_at in [1, 3, 8] {
         let mut witness = Witness { stop_at: Some(stop_at), ..Witness::default() };
@@ -262,6 +304,7 @@ fn progress_counts_the_pictures_of_every_phase() {
             (Phase::Validate, 0, 9),
             (Phase::Evaluate, 0, 41),
             (Phase::Evaluate, 9, 41),
+            (Phase::Evaluate, 25, 41),
         ]
     );
 }

@@ -16,10 +16,12 @@ pub fn card(
     recipe: &Recipe,
     data: &TrainingData,
     files: &FileList<'_>,
+    asked_by: Option<String>,
     metrics: &Metrics,
 ) -> Value {
     json!({
         "trained_at": chrono::Utc::now(),
+        "created_by": asked_by,
         "job_id": context.attempt.job_id,
         "dataset": {
             "source": payload.dataset.source,

@@ -45,7 +45,7 @@ impl TrainingData {
     }
 }
 
-/// Lists, checks, decodes and splits.
+/// Lists, checks, decodes and splits. Pictures are kept for `image_size`, or for the side that suits them.
 ///
 /// # Errors
 /// The sets are refused, the cache has no room for them, a source failed, or [`JobError::Stopped`].
@@ -53,6 +53,7 @@ pub async fn read(
     context: &JobContext,
     train: &Train,
     backbone: &Backbone,
+    image_size: Option<usize>,
 ) -> Result<TrainingData, JobError> {
     let held = match &train.validation {
         Validation::Set(set) => Some(set),
@@ -62,7 +63,10 @@ pub async fn read(
     refuse(&sets.refusals)?;
     let (least, listing) = (train.min_images_per_class, &sets.dataset.listing);
     refuse(&check_counts(&listing.classes, &listing.counts(), "files", least))?;
-    let image_size = image_size(context, train, &sets.dataset, backbone).await?;
+    let image_size = match image_size {
+        Some(size) => size,
+        None => suggested(context, &sets.dataset, backbone).await?,
+    };
     let side = Dataset::stored_side(image_size);
     context.services.cache.check(most_bytes(sets.len(), side))?;
 
@@ -98,16 +102,8 @@ pub async fn read(
     Ok(data)
 }
 
-/// The side that was asked for, else the one that suits the pictures, which is said in the log.
-async fn image_size(
-    context: &JobContext,
-    train: &Train,
-    set: &ListedSet,
-    backbone: &Backbone,
-) -> Result<usize, JobError> {
-    if let Some(size) = train.image_size {
-        return Ok(size as usize);
-    }
+/// The side that suits the pictures, which is said in the log.
+async fn suggested(context: &JobContext, set: &ListedSet, backbone: &Backbone) -> Result<usize, JobError> {
     let suggested = suggest_size(&set.source, &set.listing.files, backbone).await?;
     let line = format!("image_size is {}: {}", suggested.image_size, suggested.reason);
     context.log(LogLevel::Info, line).await;

@@ -120,6 +120,8 @@ impl Reporter {
 
     fn save(&mut self, snapshot: &Snapshot<'_>) {
         let started = Instant::now();
+        // A later attempt measures only what comes after the checkpoint.
+        self.hand_over_steps();
         match snapshot.checkpoint() {
             // A closed channel ends the loop soon.
             Ok(bytes) => _ = self.messages.blocking_send(Message::Checkpoint(bytes)),
@@ -137,6 +139,11 @@ impl Reporter {
 
     /// Pictures per second, smoothed over about ten seconds.
     fn measure(&mut self, done: u64) {
+        if done == 0 {
+            // Nothing is learnt before the arithmetic is chosen.
+            self.mark = (0, Instant::now());
+            return;
+        }
         let (before, since) = self.mark;
         let seconds = since.elapsed().as_secs_f64();
         if done < before || seconds < 0.5 {

@@ -1,6 +1,7 @@
 //! From what was asked to what is done: backbone, settings of the loop, defaults.
 
 use lookalike_shared::domain::backbone::{self, Backbone};
+use lookalike_shared::domain::name::ModelRef;
 use lookalike_shared::jobs::{self, Train};
 
 use crate::models::StoredModel;
@@ -15,8 +16,8 @@ use crate::training::{
 pub struct Recipe {
     /// The network.
     pub backbone: &'static Backbone,
-    /// `name@version` of the weights it starts from.
-    pub pretrained: Option<String>,
+    /// The weights it starts from, with their version.
+    pub pretrained: Option<ModelRef>,
     /// Length of its embeddings.
     pub embedding_dim: usize,
     /// Settings of the loop.
@@ -52,9 +53,10 @@ impl Recipe {
         if let Some(size) = train.image_size {
             backbone.check_image_size(size).map_err(|error| invalid(error.to_string()))?;
         }
+        let reference = pretrained.map(|model| model.row.reference().parse::<ModelRef>()).transpose();
         Ok(Self {
             backbone,
-            pretrained: pretrained.map(|model| model.row.reference()),
+            pretrained: reference.map_err(|error| invalid(error.to_string()))?,
             embedding_dim: backbone.embedding_dim,
             config: config(train, backbone, pretrained.is_some()),
         })
