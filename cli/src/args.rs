@@ -5,7 +5,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::client::TargetArgs;
 use crate::commands::{
     api, docs, evaluate, index, indexes, jobs, keys, migrate, models, openapi, postgres, samples, search,
-    train, up, uploads, workers,
+    train, up, uploads, validate, workers,
 };
 use crate::error::{CliError, EXIT_CODES};
 use crate::output;
@@ -28,6 +28,8 @@ enum Command {
     Migrate(migrate::Args),
     /// Train a model on labelled pictures
     Train(Box<train::Args>),
+    /// Report on labelled pictures before training on them
+    Validate(validate::Args),
     /// Put pictures into an index
     Index(index::Args),
     /// Find look-alikes of a picture
@@ -89,6 +91,7 @@ impl Command {
     fn target(&self) -> Option<&TargetArgs> {
         match self {
             Self::Train(args) => Some(&args.target),
+            Self::Validate(args) => Some(&args.target),
             Self::Index(args) => Some(&args.target),
             Self::Search(args) => Some(&args.target),
             Self::Evaluate(args) => Some(&args.target),
@@ -115,6 +118,7 @@ impl Command {
             Self::Api(args) => api::run(args).await,
             Self::Migrate(args) => migrate::run(args).await,
             Self::Train(args) => train::run(*args).await,
+            Self::Validate(args) => validate::run(args).await,
             Self::Index(args) => index::run(args).await,
             Self::Search(args) => search::run(args).await,
             Self::Evaluate(args) => evaluate::run(args).await,

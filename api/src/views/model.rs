@@ -23,15 +23,18 @@ pub struct ModelView {
     pub versions: i64,
     /// The newest version.
     pub latest: ModelVersionView,
+    /// The version that the name alone means.
+    pub default: ModelVersionView,
 }
 
 impl From<ModelName> for ModelView {
     fn from(name: ModelName) -> Self {
         Self {
             name: name.latest.name.clone(),
-            default_version: name.default_version,
+            default_version: name.default.version,
             versions: name.versions,
             latest: name.latest.into(),
+            default: name.default.into(),
         }
     }
 }
@@ -75,7 +78,8 @@ pub struct ModelVersionView {
     pub weights_bytes: i64,
     /// SHA-256 of its weights, in hexadecimal.
     pub weights_sha256: String,
-    /// What it was trained on and how well it does.
+    /// What it was trained on and how well it does. In lists it is without `hardest`, `dataset.images_per_class`,
+    /// `metrics.confusion`, `metrics.per_class` and `metrics.calibration.bins`, which grow with classes and pictures.
     #[schema(value_type = Object)]
     pub card: Value,
     /// Free words.

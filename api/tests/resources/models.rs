@@ -90,6 +90,17 @@ async fn a_trained_model_shows_what_was_measured() {
         (&card["validation_accuracy"], &card["precision_at"]),
         (&json!(0.75), &metrics["precision_at"])
     );
+    assert_eq!(card["card"], json!({"metrics": metrics}));
+    for (path, field) in [
+        ("/v1/models", "/items/0/latest"),
+        ("/v1/models", "/items/0/default"),
+        ("/v1/models/scenes", "/items/0"),
+    ] {
+        let listed = app.get(path).await.expect(StatusCode::OK);
+        let listed = listed.pointer(field).unwrap();
+        assert_eq!(listed["precision_at"], metrics["precision_at"], "{path}");
+        assert_eq!(listed.pointer("/card/metrics/confusion"), None, "{path}: a list has no matrices");
+    }
     let confusion = app.get("/v1/models/scenes/default/confusion").await.expect(StatusCode::OK);
     assert_eq!(confusion, json!({"classes": ["bowl", "teapot"], "matrix": [[3, 1], [0, 4]]}));
     app.get("/v1/models/scenes/1/weights").await.refusal(StatusCode::NOT_FOUND, "not_found");
@@ -262,7 +273,10 @@ async fn the_default_is_the_newest_until_one_is_pinned() {
         app.request(Method::PUT, "/v1/models/scenes/default").json(&json!({"version": 1})).reply().await;
     assert_eq!(pinned.expect(StatusCode::OK)["version"], 1);
     assert_eq!(app.get("/v1/models/scenes/default").await.json()["version"], 1);
-    assert_eq!(app.get("/v1/models").await.json()["items"][0]["default_version"], 1);
+    let listed = app.get("/v1/models").await.json();
+    let name = &listed["items"][0];
+    assert_eq!((&name["default_version"], &name["default"]["version"]), (&json!(1), &json!(1)));
+    assert_eq!(name["latest"]["version"], 2);
     let refused =
         app.request(Method::PUT, "/v1/models/scenes/default").json(&json!({"version": 9})).reply().await;
     assert_eq!(refused.broken_rule(), "/version: model \"scenes\" has no version 9");

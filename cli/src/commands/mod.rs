@@ -17,6 +17,7 @@ mod submit;
 pub mod train;
 pub mod up;
 pub mod uploads;
+pub mod validate;
 pub mod workers;
 
 use lookalike_shared::config::Environment;

@@ -43,7 +43,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List models
+    /// List models, with the figures of their default versions
     #[command(
         after_help = "Examples:\n  lookalike models list --json\n  lookalike models list --label team=x"
     )]
@@ -163,14 +163,16 @@ impl FileFormat {
     }
 }
 
+/// What is told of a model is told of its default version, which the columns after DEFAULT are about.
 const COLUMNS: &[Column] = &[
     ("NAME", "/name", Format::Text),
-    ("DEFAULT", "/default_version", Format::Text),
     ("VERSIONS", "/versions", Format::Text),
-    ("BACKBONE", "/latest/backbone", Format::Text),
-    ("CLASSES", "/latest/classes", Format::Count),
-    ("ACCURACY", "/latest/validation_accuracy", Format::Percent),
-    ("MADE", "/latest/created_at", Format::Age),
+    ("DEFAULT", "/default/version", Format::Text),
+    ("BACKBONE", "/default/backbone", Format::Text),
+    ("CLASSES", "/default/classes", Format::Count),
+    ("ACCURACY", "/default/validation_accuracy", Format::Percent),
+    ("P@1", "/default/precision_at/embedding/1", Format::Percent),
+    ("MADE", "/default/created_at", Format::Age),
 ];
 
 const VERSIONS: &[Column] = &[
@@ -333,4 +335,19 @@ async fn download(mut response: Response, file: &Path) -> anyhow::Result<()> {
         out.write_all(&piece).with_context(cannot)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_in_the_list_are_those_of_the_default_version() {
+        let version =
+            |number: u32, accuracy: f64| json!({"version": number, "validation_accuracy": accuracy});
+        let model =
+            json!({"name": "scenes", "versions": 3, "latest": version(3, 0.5), "default": version(2, 0.75)});
+        let table = render::table(&[model], COLUMNS, "none");
+        assert!(table.contains("75.00 %") && !table.contains("50.00 %"), "{table}");
+    }
 }

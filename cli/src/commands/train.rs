@@ -20,8 +20,10 @@ Examples:
     lookalike train scenes --source photos --prefix train/ --validation-prefix val/ --epochs 30
   With stronger changes of the pictures, and the epoch that finds best:
     lookalike train scenes --source photos --rand-augment 9 --mixup 0.2 --ema-decay 0.999 --best-by precision-at-10
-  As in Hu and Feng (2017), from random weights, and do not wait:
-    lookalike train paper --source photos --backbone alexnet --image-size 224 --no-wait";
+  AlexNet as in Hu and Feng (2017), from random weights, without what came later, and do not wait:
+    lookalike train paper --source photos --backbone alexnet --image-size 224 --optimizer sgd --learning-rate 0.01 \\
+      --batch-size 128 --schedule step --warmup-epochs 0 --resized-crop none --color-jitter 0 --mixup 0 --ema-decay 0 \\
+      --label-smoothing 0 --no-wait";
 
 /// Train a model on labelled pictures: one folder per class.
 #[derive(Debug, clap::Args)]
@@ -148,6 +150,29 @@ mod tests {
         let missing: Vec<_> = fields.iter().filter(|field| sent.get(field).is_none()).collect();
         assert!(missing.is_empty(), "no flag sets {missing:?}");
         assert_eq!(serde_json::to_value(&train).unwrap(), sent);
+    }
+
+    #[test]
+    fn crops_of_full_size_can_be_asked_for() {
+        let full = sent("train scenes --source photos --resized-crop none");
+        assert_eq!(
+            full["augment"],
+            json!({"crop": true, "mirror": true, "color_pca": true, "resized_crop": null})
+        );
+        assert!(Line::try_parse_from("train m --source s --resized-crop small".split_whitespace()).is_err());
+    }
+
+    #[test]
+    fn the_papers_example_leaves_out_what_came_later() {
+        let (_, example) = EXAMPLES.split_once("lookalike train paper").unwrap();
+        let line = format!("train paper {}", example.replace('\\', " "));
+        let train: Train = serde_json::from_value(sent(&line)).unwrap();
+        assert!(train.check().is_empty());
+        assert_eq!(train.optimizer, Some(lookalike_shared::jobs::Optimizer::Sgd));
+        assert_eq!((train.label_smoothing, train.ema_decay), (0.0, 0.0));
+        let augment = train.augment;
+        assert_eq!((augment.resized_crop, augment.color_jitter, augment.mixup), (None, 0.0, 0.0));
+        assert!(augment.crop && augment.mirror && augment.color_pca, "those are the paper's");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Turning the server's JSON into text for people.
 
 pub mod fields;
+mod report;
 pub mod results;
 
 use serde_json::Value;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::fields::{duration, percent, text};
+use super::report::report;
 use super::{Column, Format, table};
 
 /// How a job ended: its result, or why it has none.
@@ -16,6 +17,7 @@ pub fn summary(job: &Value) -> String {
         Some("index" | "rebuild") => index(result),
         Some("search") => search(result),
         Some("evaluate") => evaluate(result),
+        Some("validate") => report(result),
         _ => serde_json::to_string_pretty(result).expect("a JSON value"),
     }
 }

@@ -113,7 +113,8 @@ function pause({ path }: Call, wanted: boolean): Reply {
 
 const models = () => [...new Set(versions.map(({ name }) => name))].map((name) => {
   const all = versions.filter((each) => each.name === name);
-  return { name, default_version: all.find((each) => each.is_default)?.version ?? 1, versions: all.length, latest: all.at(-1) };
+  const meant = all.find((each) => each.is_default) ?? all.at(-1);
+  return { name, default_version: meant?.version, versions: all.length, latest: all.at(-1), default: meant };
 });
 
 export const routes: Route[] = [
@@ -151,6 +152,7 @@ export const routes: Route[] = [
   ["GET", "/v1/models", () => list(empty ? [] : models())],
   ["GET", "/v1/models/:name", ({ path }) => list(versions.filter(({ name }) => name === path.name))],
   ["GET", "/v1/models/:name/compare", ({ query }) => compared(query.get("a"), query.get("b"))],
+  ["GET", "/v1/models/:name/:version", ({ path }) => found(versions.find(({ name, version }) => name === path.name && String(version) === path.version), "model")],
   ["PUT", "/v1/models/:name/default", ({ path, body }) => becomeDefault(path.name, (JSON.parse(body.toString()) as { version: number }).version)],
   ["POST", "/v1/models/:name/rollback", ({ path }) => becomeDefault(path.name, 1)],
   ["PATCH", "/v1/models/:name/:version", ({ path, body }) => labelled(path.name, path.version, (JSON.parse(body.toString()) as { labels: Record<string, string | null> }).labels)],

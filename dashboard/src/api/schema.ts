@@ -704,7 +704,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Every model by name, with its newest version. */
+        /**
+         * Every model by name, with its newest version and its default one.
+         * @description Their cards are without what grows with classes and pictures; that of one version has it.
+         */
         get: operations["get_models"];
         put?: never;
         post?: never;
@@ -746,7 +749,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Every version of a model, newest first. */
+        /**
+         * Every version of a model, newest first.
+         * @description Their cards are without what grows with classes and pictures; that of one version has it.
+         */
         get: operations["get_models_name"];
         put?: never;
         post?: never;
@@ -2252,6 +2258,8 @@ export interface components {
                 versions: number;
                 /** @description The newest version. */
                 latest: components["schemas"]["ModelVersion"];
+                /** @description The version that the name alone means. */
+                default: components["schemas"]["ModelVersion"];
             }[];
             /** @description Ask with it for the next page; null on the last one. */
             next_cursor?: string | null;
@@ -2323,7 +2331,10 @@ export interface components {
                 weights_bytes: number;
                 /** @description SHA-256 of its weights, in hexadecimal. */
                 weights_sha256: string;
-                /** @description What it was trained on and how well it does. */
+                /**
+                 * @description What it was trained on and how well it does. In lists it is without `hardest`, `dataset.images_per_class`,
+                 *     `metrics.confusion`, `metrics.per_class` and `metrics.calibration.bins`, which grow with classes and pictures.
+                 */
                 card: Record<string, unknown>;
                 /** @description Free words. */
                 labels: Record<string, unknown>;
@@ -2669,6 +2680,8 @@ export interface components {
             versions: number;
             /** @description The newest version. */
             latest: components["schemas"]["ModelVersion"];
+            /** @description The version that the name alone means. */
+            default: components["schemas"]["ModelVersion"];
         };
         /** @description The parts of a model's import, `multipart/form-data`. */
         ModelImport: {
@@ -2775,7 +2788,10 @@ export interface components {
             weights_bytes: number;
             /** @description SHA-256 of its weights, in hexadecimal. */
             weights_sha256: string;
-            /** @description What it was trained on and how well it does. */
+            /**
+             * @description What it was trained on and how well it does. In lists it is without `hardest`, `dataset.images_per_class`,
+             *     `metrics.confusion`, `metrics.per_class` and `metrics.calibration.bins`, which grow with classes and pictures.
+             */
             card: Record<string, unknown>;
             /** @description Free words. */
             labels: Record<string, unknown>;

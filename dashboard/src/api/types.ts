@@ -71,6 +71,7 @@ export type RankBy = Schemas["RankBy"];
 export type BulkRequest = Schemas["BulkRequest"];
 export type BulkFilter = Schemas["BulkFilter"];
 export type TrainRequest = Schemas["TrainSubmission"];
+export type ValidateRequest = Schemas["ValidateSubmission"];
 
 /** The request bodies that make jobs, by kind. */
 export interface Submissions {

@@ -93,7 +93,8 @@ pub async fn lock_name(tx: &mut PgConnection, name: &Name) -> Result<(), DbError
     Ok(())
 }
 
-/// Stores a model as the next version of its name and gives that version. Call [`lock_name`] before.
+/// Stores a model as the next version of its name and gives that version, which no other model ever had. Call
+/// [`lock_name`] before.
 ///
 /// # Errors
 /// [`DbError`].
@@ -124,14 +125,11 @@ pub async fn insert_model(db: impl PgExecutor<'_>, model: &NewModel) -> Result<i
 pub async fn find_model(db: impl PgExecutor<'_>, reference: &ModelRef) -> Result<Option<Model>, DbError> {
     let row = sqlx::query_file_as!(
         Model,
-        "queries/models/list.sql",
+        "queries/models/find.sql",
         Some(reference.name.as_str()),
         reference.version,
         None::<Uuid>,
         reference.version.is_none(),
-        None::<i32>,
-        None::<Value>,
-        1_i64,
     );
     Ok(row.fetch_optional(db).await?)
 }
@@ -149,41 +147,23 @@ pub async fn get_model(db: impl PgExecutor<'_>, reference: &ModelRef) -> Result<
 /// # Errors
 /// [`DbError::NotFound`] when there is none.
 pub async fn get_model_by_id(db: impl PgExecutor<'_>, id: Uuid) -> Result<Model, DbError> {
-    let row = sqlx::query_file_as!(
-        Model,
-        "queries/models/list.sql",
-        None::<&str>,
-        None::<i32>,
-        Some(id),
-        false,
-        None::<i32>,
-        None::<Value>,
-        1_i64,
-    );
+    let row =
+        sqlx::query_file_as!(Model, "queries/models/find.sql", None::<&str>, None::<i32>, Some(id), false);
     row.fetch_optional(db).await?.ok_or_else(|| DbError::not_found("model", id))
 }
 
-/// The default version of every name, by name after `after`.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn list_models(db: impl PgExecutor<'_>, after: &str, limit: i64) -> Result<Vec<Model>, DbError> {
-    let rows = sqlx::query_file_as!(Model, "queries/models/list_defaults.sql", after, limit);
-    Ok(rows.fetch_all(db).await?)
-}
-
-/// A model's name and its versions.
+/// A model's name and its versions. Their cards are without what grows with classes and pictures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelName {
     /// The newest version.
     pub latest: Model,
     /// The version that the name alone means.
-    pub default_version: i32,
+    pub default: Model,
     /// How many versions there are.
     pub versions: i64,
 }
 
-/// Every name after `after` of which a version carries `labels`, with its newest version.
+/// Every name after `after` of which a version carries `labels`, with its newest version and its default one.
 ///
 /// # Errors
 /// [`DbError`].
@@ -194,11 +174,9 @@ pub async fn list_names(
     limit: i64,
 ) -> Result<Vec<ModelName>, DbError> {
     let rows = sqlx::query_file!("queries/models/list_names.sql", after, limit, labels).fetch_all(db).await?;
-    let names = rows.into_iter().map(|row| ModelName {
-        default_version: row.default_version,
-        versions: row.versions,
-        latest: Model {
-            is_default: row.version == row.default_version,
+    let mut names: Vec<ModelName> = Vec::new();
+    for row in rows {
+        let model = Model {
             id: row.id,
             name: row.name,
             version: row.version,
@@ -214,12 +192,19 @@ pub async fn list_names(
             card: row.card,
             labels: row.labels,
             created_at: row.created_at,
-        },
-    });
-    Ok(names.collect())
+            is_default: row.is_default,
+        };
+        match names.last_mut() {
+            // A name's second row is its default version, where that is not its newest.
+            Some(name) if name.latest.name == model.name => name.default = model,
+            _ => names.push(ModelName { default: model.clone(), latest: model, versions: row.versions }),
+        }
+    }
+    Ok(names)
 }
 
-/// Every version of a name that carries `labels`, newest first, below `before`.
+/// Every version of a name that carries `labels`, newest first, below `before`; their cards are without what grows with
+/// classes and pictures.
 ///
 /// # Errors
 /// [`DbError`].
@@ -232,11 +217,8 @@ pub async fn list_versions(
 ) -> Result<Vec<Model>, DbError> {
     let rows = sqlx::query_file_as!(
         Model,
-        "queries/models/list.sql",
-        Some(name.as_str()),
-        None::<i32>,
-        None::<Uuid>,
-        false,
+        "queries/models/list_versions.sql",
+        name.as_str(),
         before,
         labels,
         limit,

@@ -64,7 +64,9 @@ struct ModelQuery {
     label: Repeated<Label>,
 }
 
-/// Every model by name, with its newest version.
+/// Every model by name, with its newest version and its default one.
+///
+/// Their cards are without what grows with classes and pictures; that of one version has it.
 #[utoipa::path(
     tag = "models",
     params(ModelQuery, Page),
@@ -84,6 +86,8 @@ async fn list_models(
 }
 
 /// Every version of a model, newest first.
+///
+/// Their cards are without what grows with classes and pictures; that of one version has it.
 #[utoipa::path(
     tag = "models",
     params(("name" = Name, Path, description = "The model"), ModelQuery, Page),

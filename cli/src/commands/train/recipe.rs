@@ -1,6 +1,6 @@
 //! How the network learns: one flag per field of the request, bounds and defaults left to the server.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 
 use super::super::submit::Payload;
 
@@ -79,9 +79,9 @@ struct Augment {
     /// No random crops, of whatever size
     #[arg(long)]
     no_crop: bool,
-    /// Crops of a random size: the smallest one's share of the picture [default: 0.3]
-    #[arg(long, value_name = "SHARE", conflicts_with = "no_crop")]
-    resized_crop: Option<f64>,
+    /// Crops of a random size: the smallest one's share of the picture; `none` leaves crops at full size [default: 0.3]
+    #[arg(long, value_name = "SHARE|none", value_parser = parse_crop, conflicts_with = "no_crop")]
+    resized_crop: Option<Value>,
     /// No random mirroring
     #[arg(long)]
     no_mirror: bool,
@@ -99,11 +99,20 @@ struct Augment {
     mixup: Option<f64>,
 }
 
+/// A share, or null for crops of full size.
+fn parse_crop(text: &str) -> Result<Value, String> {
+    if text == "none" {
+        return Ok(Value::Null);
+    }
+    let share = text.parse().ok().and_then(Number::from_f64);
+    share.map(Value::Number).ok_or_else(|| format!("\"{text}\" is neither a share nor none"))
+}
+
 impl Augment {
     /// All of it when anything is said of it.
     fn said(&self) -> Option<Value> {
         let numbers = [
-            ("resized_crop", self.resized_crop.map(Value::from)),
+            ("resized_crop", self.resized_crop.clone()),
             ("color_jitter", self.color_jitter.map(Value::from)),
             ("rand_augment", self.rand_augment.map(Value::from)),
             ("mixup", self.mixup.map(Value::from)),

@@ -6,13 +6,12 @@ import { jobById } from "~/features/jobs/queries";
 import { validateResult } from "~/features/jobs/read";
 import { isFinal } from "~/features/jobs/states";
 import { Report } from "~/features/jobs/ValidatedPanel";
-import type { Place } from "~/features/sources/PlaceInput";
 import { useValidate } from "~/features/sources/queries";
 import { AnchorLink } from "~/ui/links";
-import { folder } from "./trainRequest";
+import type { checkRequest } from "./trainRequest";
 
 /** Looks at the pictures before anybody trains on them, and shows what was found. */
-export function CheckPictures({ place }: { place: Place }) {
+export function CheckPictures({ request }: { request: ReturnType<typeof checkRequest> }) {
   const validate = useValidate();
   return (
     <div>
@@ -20,9 +19,9 @@ export function CheckPictures({ place }: { place: Place }) {
         size="xs"
         variant="default"
         leftSection={<IconChecklist size={15} />}
-        disabled={place.source === ""}
+        disabled={request.source === ""}
         loading={validate.isPending}
-        onClick={() => validate.mutate(folder(place))}
+        onClick={() => validate.mutate(request)}
       >
         Check the pictures
       </Button>

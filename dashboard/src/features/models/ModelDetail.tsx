@@ -9,7 +9,7 @@ import { Panel } from "~/ui/Panel";
 import { TimeAgo } from "~/ui/TimeAgo";
 import { ModelActions } from "./ModelActions";
 import { ModelCard } from "./ModelCard";
-import { modelVersions } from "./queries";
+import { modelVersion, modelVersions } from "./queries";
 
 interface Props {
   name: string;
@@ -46,9 +46,17 @@ export function ModelDetail({ name, version, onVersion }: Props) {
           </>
         }
       />
-      <ModelCard key={shown.version} model={shown} />
+      <Card key={shown.version} name={name} version={shown.version} />
     </>
   );
+}
+
+/** The version with the parts of its card that lists leave out. */
+function Card({ name, version }: { name: string; version: number }) {
+  const model = useQuery(modelVersion(name, version));
+  if (model.isPending) return <Panel><Loading rows={8} /></Panel>;
+  if (model.data === undefined) return <Panel><Failure error={model.error} onRetry={() => void model.refetch()} /></Panel>;
+  return <ModelCard model={model.data} />;
 }
 
 /** The version shown beside the one before it, or the default one. */

@@ -42,16 +42,17 @@ export function ModelsList() {
   );
 }
 
+/** A name, with the figures of the version that it means. */
 function Card({ model }: { model: Model }) {
-  const { latest } = model;
-  const labels = Object.entries(latest.labels);
+  const { latest, default: meant } = model;
+  const labels = Object.entries(meant.labels);
   return (
     <CardLink to="/models/$name" params={{ name: model.name }}>
       <Group justify="space-between" mb={2} wrap="nowrap">
         <Text fw={640} fz="lg" truncate>{model.name}</Text>
-        <Badge color="brand">default @{model.default_version}</Badge>
+        <Badge color="brand">default @{meant.version}</Badge>
       </Group>
-      <Text size="sm" c="dimmed" mb={labels.length > 0 ? 6 : "md"}>{latest.backbone} · {latest.origin} <TimeAgo at={latest.created_at} /></Text>
+      <Text size="sm" c="dimmed" mb={labels.length > 0 ? 6 : "md"}>{meant.backbone} · {meant.origin} <TimeAgo at={meant.created_at} /></Text>
       {labels.length > 0 && (
         <Group gap={6} mb="md">
           {labels.map(([name, value]) => <Badge key={name} size="xs" variant="outline" color="gray" fw={500}>{name}:{String(value)}</Badge>)}
@@ -60,10 +61,10 @@ function Card({ model }: { model: Model }) {
       <Figures
         dense
         figures={[
-          { label: "Accuracy", value: percent(latest.validation_accuracy) },
-          { label: "P@1", value: precisionAt(latest.precision_at).embedding?.["1"]?.toFixed(3) ?? "–" },
-          { label: "Classes", value: latest.classes.length },
-          { label: "Versions", value: model.versions },
+          { label: "Accuracy", value: percent(meant.validation_accuracy) },
+          { label: "P@1", value: precisionAt(meant.precision_at).embedding?.["1"]?.toFixed(3) ?? "–" },
+          { label: "Classes", value: meant.classes.length },
+          { label: "Versions", value: model.versions, ...(latest.version !== meant.version && { hint: `newest @${latest.version}` }) },
         ]}
       />
     </CardLink>

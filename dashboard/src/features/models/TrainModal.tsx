@@ -8,7 +8,7 @@ import { PlaceInput } from "~/features/sources/PlaceInput";
 import { CheckPictures } from "./CheckPictures";
 import { backbones, modelList } from "./queries";
 import { TrainOptions } from "./TrainOptions";
-import { EMPTY_FORM, type TrainForm, trainRequest } from "./trainRequest";
+import { checkRequest, EMPTY_FORM, type TrainForm, trainRequest } from "./trainRequest";
 import classes from "./TrainModal.module.css";
 
 /** Asks for a model to be trained. */
@@ -20,6 +20,9 @@ export function TrainModal({ opened, onClose }: { opened: boolean; onClose: () =
   const set = (change: Partial<TrainForm>) => setForm((before) => ({ ...before, ...change }));
   const request = trainRequest(form);
   const names = models.data?.map(({ name }) => name) ?? [];
+  // A training takes the network of the model that it starts from.
+  const start = models.data?.find(({ name }) => name === form.pretrained);
+  const check = checkRequest(form, form.backbone ?? start?.default.backbone ?? null);
 
   return (
     <SubmitModal
@@ -42,7 +45,7 @@ export function TrainModal({ opened, onClose }: { opened: boolean; onClose: () =
             onChange={(model) => set({ model })}
           />
           <PlaceInput label="Training pictures" hint="It holds one folder per class" value={form.dataset} error={errorAt("/dataset", "/dataset/source", "/dataset/prefix")} onChange={(dataset) => set({ dataset })} />
-          <CheckPictures key={`${form.dataset.source}/${form.dataset.prefix}`} place={form.dataset} />
+          <CheckPictures key={JSON.stringify(check)} request={check} />
           <div>
             <Text size="sm" fw={500} mb={4} id="held">Validation pictures</Text>
             <SegmentedControl

@@ -42,6 +42,7 @@ function NumberField({ option, form, errorAt, onChange }: Props & { option: Numb
       min={0}
       max={max}
       step={step}
+      disabled={SWITCHES.some((each) => each.pointer === pointer && form.off.includes(each.field))}
       value={form.numbers[field] ?? ""}
       error={errorAt(pointer)}
       onChange={(value) => onChange({ numbers: { ...form.numbers, [field]: typeof value === "number" ? value : "" } })}

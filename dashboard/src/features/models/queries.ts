@@ -16,14 +16,19 @@ export const backbones = queryOptions({
   staleTime: Infinity,
 });
 
-/** Every version of a model, the newest first. */
+/** Every version of a model, the newest first; what of a card is long is left out. */
 export function modelVersions(name: string) {
   return queryOptions({
     queryKey: [...ALL, "versions", name],
-    queryFn: async ({ signal }) => {
-      const { items } = await take(api.GET("/v1/models/{name}", { params: { path: { name } }, signal }));
-      return items.sort((a, b) => b.version - a.version);
-    },
+    queryFn: ({ signal }) => takeAll((cursor) => api.GET("/v1/models/{name}", { params: { path: { name }, query: { limit: 200, cursor } }, signal })),
+  });
+}
+
+/** One version with its whole card. */
+export function modelVersion(name: string, version: number) {
+  return queryOptions({
+    queryKey: [...ALL, "version", name, version],
+    queryFn: ({ signal }) => take(api.GET("/v1/models/{name}/{version}", { params: { path: { name, version: String(version) } }, signal })),
   });
 }
 
@@ -75,6 +80,10 @@ export function useDeleteVersion(name: string, last: boolean) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (version: number) => take(api.DELETE("/v1/models/{name}/{version}", { params: { path: { name, version: String(version) } } })),
-    onSuccess: () => client.invalidateQueries({ queryKey: last ? modelList.queryKey : ALL }),
+    onSuccess: (_, version) => client.invalidateQueries({
+      queryKey: last ? modelList.queryKey : ALL,
+      // What is gone is still on the page, and not to be asked for again.
+      predicate: ({ queryKey: [, , of, number] }) => of !== name || number !== version,
+    }),
   });
 }

@@ -63,7 +63,7 @@ export const CHOICES: ChoiceOption[] = [
   },
   { field: "schedule", group: "learning", label: "Schedule", pointer: "/schedule", fallback: "cosine", data: same("cosine", "step", "constant") },
   {
-    field: "freeze", group: "learning", label: "Held fixed", pointer: "/freeze", fallback: "as fits the start",
+    field: "freeze", group: "learning", label: "Held fixed", pointer: "/freeze", fallback: "nothing",
     data: [
       { value: "none", label: "Nothing" }, { value: "backbone", label: "All but the classifier" }, { value: "norm", label: "Batch norm statistics" },
       { value: "gradual", label: "Less with every epoch" },
@@ -72,10 +72,20 @@ export const CHOICES: ChoiceOption[] = [
   { field: "precision", group: "learning", label: "Arithmetic", pointer: "/precision", fallback: "as fits the device", data: same("f32", "bf16") },
 ];
 
-export type SwitchField = "crop" | "mirror" | "colorPca";
+export type SwitchField = "crop" | "resized" | "mirror" | "colorPca";
 
-export const SWITCHES: { field: SwitchField; label: string; pointer: string }[] = [
-  { field: "crop", label: "Random crops", pointer: "/augment/crop" },
-  { field: "mirror", label: "Mirroring", pointer: "/augment/mirror" },
-  { field: "colorPca", label: "Colour noise", pointer: "/augment/color_pca" },
+export interface Switch {
+  field: SwitchField;
+  label: string;
+  pointer: string;
+  /** What is sent when it is turned off. */
+  off: false | null;
+}
+
+export const SWITCHES: Switch[] = [
+  { field: "crop", label: "Random crops", pointer: "/augment/crop", off: false },
+  // Without, crops are of full size; the number at the same place does not hold then.
+  { field: "resized", label: "Crops of random size", pointer: "/augment/resized_crop", off: null },
+  { field: "mirror", label: "Mirroring", pointer: "/augment/mirror", off: false },
+  { field: "colorPca", label: "Colour noise", pointer: "/augment/color_pca", off: false },
 ];

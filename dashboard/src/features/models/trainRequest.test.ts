@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { EMPTY_FORM, folder, trainRequest } from "./trainRequest";
+import { checkRequest, EMPTY_FORM, folder, trainRequest } from "./trainRequest";
 
 const named = { ...EMPTY_FORM, model: "scenes", dataset: { source: "photos", prefix: "train" } };
 
@@ -26,7 +26,27 @@ describe("a training's request", () => {
     expect(request?.augment).toEqual({ mixup: 0.2, rand_augment: 9, mirror: false });
   });
 
+  it("asks for crops of full size whatever the smallest one would be", () => {
+    const request = trainRequest({ ...named, numbers: { resizedCrop: 0.5 }, off: ["resized"] });
+    expect(request?.augment).toEqual({ resized_crop: null });
+  });
+
   it("names folders so that they match nothing beside them", () => {
     expect(["", "val", "val/", " a/b "].map((prefix) => folder({ source: "s", prefix }).prefix)).toEqual(["", "val/", "val/", "a/b/"]);
+  });
+});
+
+describe("the check of a training's pictures", () => {
+  it("leaves out what was left empty", () => {
+    expect(checkRequest(named, null)).toEqual({ source: "photos", body: { prefix: "train/" } });
+    expect(checkRequest({ ...named, held: "set", numbers: { leastPictures: "" } }, null)).toEqual(checkRequest(named, null));
+  });
+
+  it("is about what the training would be given", () => {
+    const form = { ...named, held: "set" as const, validation: { source: "photos", prefix: "val" }, numbers: { leastPictures: 10 } };
+    expect(checkRequest(form, "resnet18").body).toEqual({
+      prefix: "train/", validation: { source: "photos", prefix: "val/" }, min_images_per_class: 10, backbone: "resnet18",
+    });
+    expect(checkRequest({ ...form, held: "share" }, null).body).not.toHaveProperty("validation");
   });
 });

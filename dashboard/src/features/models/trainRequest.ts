@@ -1,6 +1,6 @@
 // The training form as it is filled in, and the request it becomes. What is left empty is left out, so that
 // the server's defaults hold.
-import type { TrainRequest } from "~/api/types";
+import type { TrainRequest, ValidateRequest } from "~/api/types";
 import { type ChoiceField, CHOICES, type NumberField, NUMBERS, type SwitchField, SWITCHES } from "./trainFields";
 
 type Number = number | "";
@@ -43,8 +43,23 @@ export function trainRequest(form: TrainForm): TrainRequest | null {
     const value = form.choices[field] ?? null;
     if (value !== null) put(request, pointer, value);
   }
-  for (const { field, pointer } of SWITCHES) if (form.off.includes(field)) put(request, pointer, false);
+  for (const { field, pointer, off } of SWITCHES) if (form.off.includes(field)) put(request, pointer, off);
   return { ...request, model: form.model, dataset: folder(form.dataset) };
+}
+
+/** What is asked of the check of the pictures, so that it tells what this very training would do. */
+export function checkRequest(form: TrainForm, backbone: string | null): { source: string; body: ValidateRequest } {
+  const { source, prefix } = folder(form.dataset);
+  const least = form.numbers.leastPictures ?? "";
+  return {
+    source,
+    body: {
+      prefix,
+      ...(form.held === "set" && form.validation.source !== "" && { validation: folder(form.validation) }),
+      ...(least !== "" && { min_images_per_class: least }),
+      ...(backbone !== null && { backbone }),
+    },
+  };
 }
 
 /** Sets what a JSON Pointer of one or two parts points to. */

@@ -12,7 +12,7 @@ export function CheckButton({ source, prefix }: { source: string; prefix: string
   const submit = useMay("submit");
 
   function check() {
-    validate.mutate({ source, prefix }, {
+    validate.mutate({ source, body: { prefix } }, {
       onSuccess: (job) => void navigate({ to: "/jobs/$id", params: { id: job.id } }),
       onError: (error) => notifications.show({ color: "red", title: "Could not check the folder", message: error.message }),
     });

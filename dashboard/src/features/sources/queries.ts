@@ -1,6 +1,7 @@
 // Reading what pictures can be read from.
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, take } from "~/api/client";
+import type { ValidateRequest } from "~/api/types";
 
 export const sourceList = queryOptions({
   queryKey: ["sources"],
@@ -21,11 +22,11 @@ export function sourceObjects(name: string, prefix: string) {
   });
 }
 
-/** Asks for a report on labelled pictures: one folder per class under `prefix`. */
+/** Asks for a report on labelled pictures: one folder per class under the prefix. */
 export function useValidate() {
   return useMutation({
-    mutationFn: ({ source, prefix }: { source: string; prefix: string }) =>
-      take(api.POST("/v1/sources/{name}/validate", { params: { path: { name: source } }, body: { prefix } })),
+    mutationFn: ({ source, body }: { source: string; body: ValidateRequest }) =>
+      take(api.POST("/v1/sources/{name}/validate", { params: { path: { name: source } }, body })),
   });
 }
 

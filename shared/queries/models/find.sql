@@ -1,4 +1,4 @@
--- Models of a name ($1), one version ($2), one id ($3), only the default one ($4), below a version ($5), with labels ($6).
+-- The model of a name ($1) and version ($2), of an id ($3), or the one that the name alone means ($4).
 select m.id, m.name, m.version, m.backbone, m.classes, m.image_size, m.embedding_dim, m.weights_key, m.weights_bytes,
        m.weights_sha256, m.origin, m.job_id, m.card, m.labels, m.created_at,
        m.version = coalesce(d.version, (select max(version) from models n where n.name = m.name)) as "is_default!"
@@ -8,7 +8,3 @@ where ($1::text is null or m.name = $1)
   and ($2::int is null or m.version = $2)
   and ($3::uuid is null or m.id = $3)
   and (not $4::bool or m.version = coalesce(d.version, (select max(version) from models n where n.name = m.name)))
-  and ($5::int is null or m.version < $5)
-  and ($6::jsonb is null or m.labels @> $6)
-order by m.name, m.version desc
-limit $7
