@@ -1,6 +1,7 @@
 //! What a training job measured: a row per epoch, and rows of single steps. Rows are free-form JSON.
 //!
-//! A run that goes on from a checkpoint does a part again: [`delete_after`] clears what was measured of it before.
+//! A run that goes on from a checkpoint does a part again: [`delete_after`] clears what was measured of it before. A run that
+//! is being cancelled makes its last checkpoint, and what was measured until then belongs to it.
 
 use serde_json::Value;
 use sqlx::PgExecutor;
@@ -21,7 +22,7 @@ pub async fn insert_epoch(
 ) -> Result<bool, DbError> {
     let done = sqlx::query!(
         "insert into job_metrics (job_id, epoch, row)
-         select id, $3, $4 from jobs where id = $1 and fence = $2 and state = 'running'
+         select id, $3, $4 from jobs where id = $1 and fence = $2 and state in ('running', 'cancelling')
          on conflict (job_id, epoch) do update set row = excluded.row, at = now()",
         job.0,
         fence,
@@ -45,7 +46,7 @@ pub async fn insert_steps(
     let (steps, rows): (Vec<i64>, Vec<Value>) = rows.iter().cloned().unzip();
     let held = sqlx::query_scalar!(
         r#"with held as (
-             select id from jobs where id = $1 and fence = $2 and state = 'running'
+             select id from jobs where id = $1 and fence = $2 and state in ('running', 'cancelling')
          ),
          stale as (
              delete from job_steps s using held h
@@ -80,7 +81,7 @@ pub async fn delete_after(
 ) -> Result<bool, DbError> {
     let held = sqlx::query_scalar!(
         r#"with held as (
-             select id from jobs where id = $1 and fence = $2 and state = 'running'
+             select id from jobs where id = $1 and fence = $2 and state in ('running', 'cancelling')
          ),
          epochs as (delete from job_metrics m using held h where m.job_id = h.id and m.epoch > $3),
          steps as (delete from job_steps s using held h where s.job_id = h.id and s.step > $4)

@@ -25,7 +25,7 @@ pub struct Report {
     pub tiny_classes: Vec<TinyClass>,
     /// Widths, heights and colours of the set that is learnt from; none when no file can be read.
     pub sizes: Option<Sizes>,
-    /// The side to train at, in pixels, for the default network.
+    /// The side to train at, in pixels, for the network that was asked for.
     pub suggested_image_size: u32,
     /// Why.
     pub suggested_because: String,

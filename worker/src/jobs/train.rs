@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::TryFutureExt;
 use lookalike_shared::db::jobs::find_job;
 use lookalike_shared::db::models::{NewModel, insert_model, lock_name};
 use lookalike_shared::db::{self, metrics};
@@ -43,77 +44,61 @@ use crate::training::{Metrics, Outcome, TrainError};
 /// Reads the pictures, trains, stores the model.
 pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
     let payload: Train = context.payload()?;
-    let Run { recipe, data } = settle(&context, &payload).await?;
-    let summary = format!(
-        "training {} on {} pictures of {} classes, {} held back for validation",
-        recipe.backbone.name,
-        data.dataset.train().labels.len(),
-        data.classes.len(),
-        data.dataset.validation().labels.len(),
-    );
-    context.log(LogLevel::Info, summary).await;
-    let start = match record::find_checkpoint(&context).await? {
-        Some(checkpoint) => {
-            context.log(LogLevel::Info, "going on from the last checkpoint").await;
-            Start::Checkpoint(checkpoint)
-        }
-        None => {
-            let (job, fence) = (context.attempt.job_id, context.attempt.fence);
-            // Of an attempt that came to no checkpoint, or to one that is of no use any more.
-            metrics::delete_after(context.db(), job, fence, 0, 0).await?;
-            match &recipe.pretrained {
-                Some(model) => Start::Model(context.services.models.get(model).await?),
-                None => Start::Random,
-            }
-        }
+    let (run, trained) = match go_on(&context, &payload).await? {
+        Some(ended) => ended,
+        None => begin(&context, &payload).await?,
     };
-    let reading = context.started.elapsed();
-    let data = Arc::new(data);
-    let checkpoint_every = Duration::from_secs_f64(payload.checkpoint_minutes * 60.0);
-    let mut trained = match train(&context, &recipe, data.clone(), start, checkpoint_every).await {
-        Err(Ended::Unusable(reason)) => {
-            record::forget(&context).await?;
-            return Err(JobError::retry(
-                "checkpoint_unusable",
-                format!("{reason}; the next attempt starts over"),
-            ));
-        }
-        Err(Ended::Job(error)) => return Err(error),
-        Ok(trained) => trained,
-    };
-    // The time of all attempts, interruptions left out: that of the epochs is kept in the checkpoint.
-    trained.metrics.seconds += reading.as_secs_f64();
-    store(&context, &payload, &recipe, &data, trained).await
+    store(&context, &payload, &run, trained).await
 }
 
 /// What is trained, and on what.
 struct Run {
     recipe: Recipe,
-    data: TrainingData,
+    data: Arc<TrainingData>,
 }
 
-/// The run of an earlier attempt, as long as its pictures are still the same, else a new one.
-async fn settle(context: &JobContext, payload: &Train) -> Result<Run, JobError> {
-    if let Some(record) = Record::find(context).await? {
-        let recipe = record.recipe()?;
-        let data = data::read(context, payload, recipe.backbone, Some(record.image_size)).await?;
-        if FileList::of(&data).fingerprint() == record.fingerprint {
-            return Ok(Run { recipe, data });
-        }
+/// Goes on from the last checkpoint; gives nothing when there is none, or none that is of use.
+async fn go_on(context: &JobContext, payload: &Train) -> Result<Option<(Run, Trained)>, JobError> {
+    let Some(record) = Record::find(context).await? else { return Ok(None) };
+    let Some(checkpoint) = record::find_checkpoint(context).await? else { return Ok(None) };
+    let recipe = record.recipe()?;
+    let data = data::read(context, payload, recipe.backbone, Some(record.image_size)).await?;
+    if FileList::of(&data).fingerprint() != record.fingerprint {
         let line = "the pictures are not those that the training began with, so it starts over";
         context.log(LogLevel::Warn, line).await;
-        record::forget(context).await?;
+        return Ok(None);
     }
+    context.log(LogLevel::Info, "going on from the last checkpoint").await;
+    let run = Run { recipe, data: Arc::new(data) };
+    match train(context, payload, &run, Start::Checkpoint(checkpoint)).await {
+        Ok(trained) => Ok(Some((run, trained))),
+        Err(Ended::Unusable(reason)) => {
+            context.log(LogLevel::Warn, format!("{reason}, so the training starts over")).await;
+            Ok(None)
+        }
+        Err(Ended::Job(error)) => Err(error),
+    }
+}
+
+/// Trains from the start, and settles what later attempts go on with.
+async fn begin(context: &JobContext, payload: &Train) -> Result<(Run, Trained), JobError> {
+    // What there is of earlier attempts is of no use.
+    record::forget(context).await?;
+    let (job, fence) = (context.attempt.job_id, context.attempt.fence);
+    metrics::delete_after(context.db(), job, fence, 0, 0).await?;
     let pretrained = match &payload.pretrained {
         Some(reference) => Some(context.services.models.get(reference).await?),
         None => None,
     };
     let recipe = Recipe::of(payload, pretrained.as_deref())?;
-    let data =
-        data::read(context, payload, recipe.backbone, payload.image_size.map(|size| size as usize)).await?;
+    let image_size = payload.image_size.map(|size| size as usize);
+    let data = data::read(context, payload, recipe.backbone, image_size).await?;
     let fingerprint = FileList::of(&data).fingerprint();
     let record = Record::keep(context, &recipe, data.dataset.image_size(), fingerprint).await?;
-    Ok(Run { recipe: record.recipe()?, data })
+    let run = Run { recipe: record.recipe()?, data: Arc::new(data) };
+    let start = pretrained.map_or(Start::Random, Start::Model);
+    let trained = train(context, payload, &run, start).await?;
+    Ok((run, trained))
 }
 
 /// What weights a run begins with.
@@ -146,22 +131,35 @@ impl From<JobError> for Ended {
     }
 }
 
-async fn train(
-    context: &JobContext,
-    recipe: &Recipe,
-    data: Arc<TrainingData>,
-    start: Start,
-    checkpoint_every: Duration,
-) -> Result<Trained, Ended> {
+impl From<Ended> for JobError {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Unusable(reason) => Self::permanent("checkpoint_unusable", reason),
+            Ended::Job(error) => error,
+        }
+    }
+}
+
+async fn train(context: &JobContext, payload: &Train, run: &Run, start: Start) -> Result<Trained, Ended> {
+    let Run { recipe, data } = run;
+    let summary = format!(
+        "training {} on {} pictures of {} classes, {} held back for validation",
+        recipe.backbone.name,
+        data.dataset.train().labels.len(),
+        data.classes.len(),
+        data.dataset.validation().labels.len(),
+    );
+    context.log(LogLevel::Info, summary).await;
+    let before = context.started.elapsed();
     let (sender, messages) = mpsc::channel(4);
-    let (recipe_of_loop, device) = (recipe.clone(), context.services.device);
-    let epochs = recipe.config.epochs;
-    let sampler = Sampler::new(device);
-    let mut reporter = Reporter::new(context.stop.clone(), sender, sampler, epochs, checkpoint_every);
+    let (recipe, data, device) = (recipe.clone(), data.clone(), context.services.device);
+    let checkpoint_every = Duration::from_secs_f64(payload.checkpoint_minutes * 60.0);
+    let (stop, sampler, epochs) = (context.stop.clone(), Sampler::new(device), recipe.config.epochs);
+    let mut reporter = Reporter::new(stop, sender, sampler, epochs, checkpoint_every);
     let thread = tokio::task::spawn_blocking(move || {
         let classes = data.classes.len();
-        let config = &recipe_of_loop.config;
-        let mut network = Network::new(recipe_of_loop.backbone, classes, config.seed, device)?;
+        let config = &recipe.config;
+        let mut network = Network::new(recipe.backbone, classes, config.seed, device)?;
         let checkpoint = match start {
             Start::Random => None,
             Start::Model(model) => {
@@ -184,7 +182,10 @@ async fn train(
     });
     Keeper::keep(context, messages).await?;
     let ended = thread.await.map_err(|error| JobError::retry("panic", error.to_string()))?;
-    ended.map_err(training_failed)?.ok_or(Ended::Job(JobError::Stopped))
+    let mut trained = ended.map_err(training_failed)?.ok_or(JobError::Stopped)?;
+    // The time of all attempts, interruptions left out: that of the epochs is kept in the checkpoint.
+    trained.metrics.seconds += before.as_secs_f64();
+    Ok(trained)
 }
 
 fn training_failed(error: TrainError) -> Ended {
@@ -201,10 +202,10 @@ fn training_failed(error: TrainError) -> Ended {
 async fn store(
     context: &JobContext,
     payload: &Train,
-    recipe: &Recipe,
-    data: &TrainingData,
+    run: &Run,
     trained: Trained,
 ) -> Result<JobOutcome, JobError> {
+    let Run { recipe, data } = run;
     let id = Uuid::now_v7();
     let weights_key = format!("models/{id}/weights.safetensors");
     let weights = Bytes::from(trained.weights);
@@ -219,7 +220,10 @@ async fn store(
     context.progress(&progress).await?;
     context.storage().artifacts().put(&weights_key, weights.clone()).await?;
     let files = FileList::of(data);
-    let asked_by = find_job(context.db(), context.attempt.job_id).await?.and_then(|job| job.created_by);
+    let job = context
+        .through_outages(|| find_job(context.db(), context.attempt.job_id).map_err(JobError::from))
+        .await?;
+    let asked_by = job.and_then(|job| job.created_by);
     files.put(context.storage().artifacts(), id).await?;
     let model = NewModel {
         id,

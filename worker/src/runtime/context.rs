@@ -7,6 +7,7 @@ use std::time::Instant;
 use lookalike_shared::db::queue::{Attempt, Ending, Finish, Hold};
 use lookalike_shared::db::{self, DbError, PgConnection, PgPool};
 use lookalike_shared::domain::job::{JobFailure, JobState, Progress};
+use lookalike_shared::domain::retry::backoff;
 use lookalike_shared::storage::{Storage, StorageError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,6 +18,12 @@ use crate::runtime::Services;
 
 /// How often progress is stored at most.
 pub const PROGRESS_INTERVAL: std::time::Duration = std::time::Duration::from_millis(400);
+
+/// The code of a failure to reach the database.
+const DATABASE_UNAVAILABLE: &str = "database_unavailable";
+
+/// What is being stored when an attempt is to stop may take so long.
+const LAST_MOMENT: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Why a job's code did not give a result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +58,7 @@ impl From<DbError> for JobError {
                 return Self::permanent(&format!("{what}_not_found"), error.to_string());
             }
             DbError::Conflict(_) => "conflict",
-            DbError::Unavailable(_) => "database_unavailable",
+            DbError::Unavailable(_) => DATABASE_UNAVAILABLE,
             DbError::Other(_) | DbError::Unknown(_) | DbError::Queue(_) => "database_error",
         };
         Self::retry(code, error.to_string())
@@ -170,6 +177,37 @@ impl JobContext {
             Some((_, JobState::Succeeded)) => Ok(()),
             Some(_) => self.heed(Hold::Cancelling),
             None => self.heed(Hold::Lost),
+        }
+    }
+
+    /// Does something with the database, again and again while it cannot be reached.
+    ///
+    /// # Errors
+    /// What else goes wrong; [`JobError::Stopped`] when the attempt is to stop meanwhile.
+    pub async fn through_outages<T, F>(&self, store: impl Fn() -> F) -> Result<T, JobError>
+    where
+        F: Future<Output = Result<T, JobError>>,
+    {
+        let mut tries = 0;
+        loop {
+            // What is under way when the attempt is to stop has a moment to end.
+            let late = async {
+                self.stop.tripped().await;
+                tokio::time::sleep(LAST_MOMENT).await;
+            };
+            let error = tokio::select! {
+                stored = store() => match stored {
+                    Err(JobError::Retry(failure)) if failure.code == DATABASE_UNAVAILABLE => failure.detail,
+                    stored => return stored,
+                },
+                () = late => return Err(JobError::Stopped),
+            };
+            tries += 1;
+            tracing::warn!(job.id = %self.attempt.job_id, %error, tries, "a job waits for the database");
+            tokio::select! {
+                () = tokio::time::sleep(backoff(tries.min(3), rand::random())) => {}
+                () = self.stop.tripped() => return Err(JobError::Stopped),
+            }
         }
     }
 

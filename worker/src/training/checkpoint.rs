@@ -114,7 +114,7 @@ impl History {
                 "it is of {own} with {own_classes} classes, the run of {backbone} with {classes}"
             ));
         }
-        if self.config != text(config) {
+        if !is_same(&self.config, config) {
             return refuse("it was made with other settings".to_owned());
         }
         Ok(())
@@ -123,6 +123,13 @@ impl History {
 
 fn text(config: &TrainConfig) -> String {
     serde_json::to_string(config).expect("settings are plain data")
+}
+
+/// Whether settings are those of a text. A text of an older program means today's defaults by what it does not say, and
+/// both sides are read as text, so that numbers are the same to the last bit.
+fn is_same(old: &str, config: &TrainConfig) -> bool {
+    let read = |text: &str| serde_json::from_str::<TrainConfig>(text).ok();
+    read(old).is_some_and(|old| Some(old) == read(&text(config)))
 }
 
 /// A run as it stands after a step or an epoch; bytes are made only when asked for.
@@ -161,7 +168,25 @@ pub(super) struct Resumed {
 }
 
 /// Puts a checkpoint's tensors into `network`, `optimizer` and `average`.
+///
+/// # Errors
+/// [`TrainError::Checkpoint`] when the bytes are damaged or of another run, and when the device fails.
 pub(super) fn resume(
+    bytes: &[u8],
+    network: &Network,
+    optimizer: &mut Optimizer,
+    average: Option<&mut Average>,
+    config: &TrainConfig,
+) -> Result<Resumed, TrainError> {
+    restore(bytes, network, optimizer, average, config).map_err(|error| match error {
+        TrainError::Network(error @ (NetworkError::File(_) | NetworkError::Mismatch { .. })) => {
+            TrainError::Checkpoint(error.to_string())
+        }
+        other => other,
+    })
+}
+
+fn restore(
     bytes: &[u8],
     network: &Network,
     optimizer: &mut Optimizer,
@@ -216,6 +241,21 @@ struct Made {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_that_an_older_program_did_not_know_are_the_defaults() {
+        let config = TrainConfig { learning_rate: 0.003, ..TrainConfig::default() };
+        let mut older: serde_json::Value = serde_json::from_str(&text(&config)).unwrap();
+        older.as_object_mut().unwrap().remove("ema_decay").unwrap();
+        assert!(is_same(&older.to_string(), &config));
+        assert!(!is_same(&older.to_string(), &TrainConfig { ema_decay: 0.5, ..config.clone() }));
+        assert!(!is_same(&text(&config), &TrainConfig { learning_rate: 0.004, ..config }));
+    }
+
+    #[test]
+    fn damaged_bytes_are_no_checkpoint() {
+        assert!(matches!(history(b"no tensors at all"), Err(TrainError::Network(NetworkError::File(_)))));
+    }
 
     #[test]
     fn a_checkpoint_of_another_version_is_told_by_its_format() {

@@ -34,6 +34,7 @@ impl Fit<'_> {
         let epoch = self.history.epochs() + 1;
         self.network.freeze(self.config.freeze.at(epoch, self.network.backbone()))?;
         if self.prepare(epoch)?.is_break() {
+            self.settle_accounts()?;
             return Ok(ControlFlow::Break(()));
         }
         let batches = self.source.batches().clone();

@@ -6,8 +6,8 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use futures::TryFutureExt;
 use lookalike_shared::db::{DbError, metrics};
-use lookalike_shared::domain::retry::backoff;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinHandle;
 
@@ -63,18 +63,18 @@ impl<'a> Keeper<'a> {
                 }
             }
             Message::Steps(rows) => {
-                self.through_outages(|| metrics::insert_steps(db, job, fence, &rows)).await?;
+                self.store(|| metrics::insert_steps(db, job, fence, &rows)).await?;
             }
             Message::Resumed { epochs, steps } => {
                 let epoch = i32::try_from(epochs).unwrap_or(i32::MAX);
                 let step = i64::try_from(steps).unwrap_or(i64::MAX);
-                self.through_outages(|| metrics::delete_after(db, job, fence, epoch, step)).await?;
+                self.store(|| metrics::delete_after(db, job, fence, epoch, step)).await?;
             }
             Message::Epoch { epoch, row } => {
                 let number = i32::try_from(epoch).unwrap_or(i32::MAX);
                 // Epochs after the last checkpoint are done again by a later attempt, and their rows written again: on
                 // CPUs with the same figures.
-                self.through_outages(|| metrics::insert_epoch(db, job, fence, number, &row)).await?;
+                self.store(|| metrics::insert_epoch(db, job, fence, number, &row)).await?;
             }
             Message::Checkpoint(bytes) => {
                 self.waiting = Some(bytes.into());
@@ -87,26 +87,16 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
-    /// Stores a row, once the database can be reached; not at all when the attempt is to stop.
-    async fn through_outages<F>(&self, store: impl Fn() -> F) -> Result<(), JobError>
+    /// Stores a row, once the database can be reached; not at all when the attempt is to stop before that.
+    async fn store<F>(&self, row: impl Fn() -> F) -> Result<(), JobError>
     where
         F: Future<Output = Result<bool, DbError>>,
     {
-        let mut tries = 0;
-        loop {
-            match store().await {
-                // Whether the job is still ours is told by the lease.
-                Ok(_) => return Ok(()),
-                Err(error) if error.is_transient() => {
-                    tries += 1;
-                    tracing::warn!(job.id = %self.context.attempt.job_id, %error, tries, "a training's figures wait for the database");
-                }
-                Err(error) => return Err(error.into()),
-            }
-            tokio::select! {
-                () = tokio::time::sleep(backoff(tries.min(3), rand::random())) => {}
-                () = self.context.stop.tripped() => return Ok(()),
-            }
+        // Whether the job is still ours is told by the lease.
+        let row = || row().map_ok(drop).map_err(JobError::from);
+        match self.context.through_outages(row).await {
+            Err(JobError::Stopped) => Ok(()),
+            stored => stored,
         }
     }
 

@@ -66,8 +66,8 @@ pub struct Reporter {
     told: Instant,
     /// Pictures of an epoch, known once one has begun.
     per_epoch: u64,
-    /// Pictures learnt, and when, at the start of what the rate is measured over.
-    mark: (u64, Instant),
+    /// Pictures learnt, and when, at the start of what the rate is measured over; none before the first step.
+    mark: Option<(u64, Instant)>,
     rate: Option<f64>,
     checkpointed: Option<Instant>,
     /// How long the last checkpoint took.
@@ -95,7 +95,7 @@ impl Reporter {
             checkpoint_every,
             told: now - INTERVAL,
             per_epoch: 0,
-            mark: (0, now),
+            mark: None,
             rate: None,
             checkpointed: None,
             cost: Duration::ZERO,
@@ -139,12 +139,11 @@ impl Reporter {
 
     /// Pictures per second, smoothed over about ten seconds.
     fn measure(&mut self, done: u64) {
-        if done == 0 {
-            // Nothing is learnt before the arithmetic is chosen.
-            self.mark = (0, Instant::now());
+        // Nothing is learnt before the arithmetic is chosen, and nothing is known of attempts before this one.
+        let Some((before, since)) = self.mark.filter(|_| done > 0) else {
+            self.mark = Some((done, Instant::now()));
             return;
-        }
-        let (before, since) = self.mark;
+        };
         let seconds = since.elapsed().as_secs_f64();
         if done < before || seconds < 0.5 {
             return;
@@ -152,7 +151,7 @@ impl Reporter {
         let now = (done - before) as f64 / seconds;
         let weight = 1.0 - (-seconds / 10.0).exp();
         self.rate = Some(self.rate.map_or(now, |old| old + weight * (now - old)));
-        self.mark = (done, Instant::now());
+        self.mark = Some((done, Instant::now()));
     }
 
     fn job_progress(&mut self, progress: &Progress) -> JobProgress {
@@ -167,7 +166,7 @@ impl Reporter {
             // The epoch's pictures are all learnt by then.
             Phase::Validate => {
                 let done = u64::from(progress.epoch) * self.per_epoch;
-                self.mark = (done, Instant::now());
+                self.mark = Some((done, Instant::now())).filter(|_| self.per_epoch > 0);
                 ("validating", done, whole)
             }
             Phase::Evaluate => ("evaluating", progress.done as u64, progress.total as u64),
