@@ -178,12 +178,12 @@ pub(super) fn resume(
     average: Option<&mut Average>,
     config: &TrainConfig,
 ) -> Result<Resumed, TrainError> {
-    restore(bytes, network, optimizer, average, config).map_err(|error| match error {
-        TrainError::Network(error @ (NetworkError::File(_) | NetworkError::Mismatch { .. })) => {
-            TrainError::Checkpoint(error.to_string())
-        }
-        other => other,
-    })
+    let found = restore(bytes, network, optimizer, average, config);
+    if let Err(TrainError::Network(error @ (NetworkError::File(_) | NetworkError::Mismatch { .. }))) = &found
+    {
+        return Err(TrainError::Checkpoint(error.to_string()));
+    }
+    found
 }
 
 fn restore(
