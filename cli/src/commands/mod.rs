@@ -3,6 +3,7 @@
 pub mod api;
 pub mod docs;
 pub mod evaluate;
+mod held;
 pub mod index;
 pub mod indexes;
 pub mod jobs;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use self::recipe::Recipe;
+use super::held::{HeldSet, place};
 use super::submit::{Payload, SubmitArgs, submit};
 use super::{connect, uploads};
 use crate::client::TargetArgs;
@@ -43,12 +44,8 @@ pub struct Args {
     /// Where in the source
     #[arg(long, value_name = "PREFIX")]
     prefix: Option<String>,
-    /// The source of a validation set [default: that of the pictures]
-    #[arg(long, value_name = "NAME", requires = "validation_prefix")]
-    validation_source: Option<String>,
-    /// Where the validation set is
-    #[arg(long, value_name = "PREFIX")]
-    validation_prefix: Option<String>,
+    #[command(flatten)]
+    held: HeldSet,
     /// The share of the pictures that is held back for validation
     #[arg(long, value_name = "SHARE", conflicts_with = "validation_prefix")]
     validation_fraction: Option<f64>,
@@ -88,23 +85,20 @@ const UPLOADS: &str = lookalike_shared::config::UPLOADS;
 
 fn payload(args: &Args, (source, prefix): (String, Option<String>)) -> Payload {
     let mut payload = Payload::default();
-    payload.set("model", Some(&args.model)).set("dataset", Some(place(&source, prefix.as_deref())));
+    payload
+        .set("model", Some(&args.model))
+        .set("dataset", Some(place(&source, prefix.as_deref().unwrap_or_default())));
     payload.set("validation", validation(args, &source));
     payload.set("backbone", args.backbone.as_ref()).set("pretrained", args.pretrained.as_ref());
     args.recipe.add_to(&mut payload);
     payload
 }
 
-fn place(source: &str, prefix: Option<&str>) -> Value {
-    json!({"source": source, "prefix": prefix.unwrap_or_default()})
-}
-
 fn validation(args: &Args, source: &str) -> Option<Value> {
-    if let Some(fraction) = args.validation_fraction {
-        return Some(json!({"fraction": fraction}));
+    match args.validation_fraction {
+        Some(fraction) => Some(json!({"fraction": fraction})),
+        None => args.held.place(source),
     }
-    let prefix = args.validation_prefix.as_deref()?;
-    Some(place(args.validation_source.as_deref().unwrap_or(source), Some(prefix)))
 }
 
 #[cfg(test)]

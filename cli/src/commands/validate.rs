@@ -1,8 +1,7 @@
 //! `lookalike validate`
 
-use serde_json::json;
-
 use super::connect;
+use super::held::HeldSet;
 use super::submit::{Payload, SubmitArgs, conclude};
 use crate::client::TargetArgs;
 use crate::error::CliError;
@@ -23,12 +22,8 @@ pub struct Args {
     /// Where in the source
     #[arg(long, value_name = "PREFIX")]
     prefix: Option<String>,
-    /// The source of a validation set [default: that of the pictures]
-    #[arg(long, value_name = "NAME", requires = "validation_prefix")]
-    validation_source: Option<String>,
-    /// Where the validation set is
-    #[arg(long, value_name = "PREFIX")]
-    validation_prefix: Option<String>,
+    #[command(flatten)]
+    held: HeldSet,
     /// The network that a picture size is suggested for [default: mobilenet_v2]
     #[arg(long)]
     backbone: Option<String>,
@@ -54,14 +49,10 @@ pub async fn run(args: Args) -> Result<(), CliError> {
 }
 
 fn payload(args: &Args) -> Payload {
-    let validation = args.validation_prefix.as_ref().map(|prefix| {
-        let source = args.validation_source.as_ref().unwrap_or(&args.source);
-        json!({"source": source, "prefix": prefix})
-    });
     let mut payload = Payload::default();
     payload
         .set("prefix", args.prefix.as_ref())
-        .set("validation", validation)
+        .set("validation", args.held.place(&args.source))
         .set("min_images_per_class", args.min_images_per_class)
         .set("backbone", args.backbone.as_ref());
     args.submit.add_to(&mut payload);
@@ -71,7 +62,7 @@ fn payload(args: &Args) -> Payload {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 

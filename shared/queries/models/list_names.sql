@@ -2,8 +2,7 @@
 -- an older one, a row for that. A list does not read what of a card grows with its classes and pictures.
 select m.id, m.name, m.version, m.backbone, m.classes, m.image_size, m.embedding_dim, m.weights_key, m.weights_bytes,
        m.weights_sha256, m.origin, m.job_id, m.labels, m.created_at,
-       m.card - 'hardest' #- '{dataset,images_per_class}' #- '{metrics,confusion}' #- '{metrics,per_class}'
-           #- '{metrics,calibration,bins}' as "card!",
+       brief_card(m.card) as "card!",
        n.versions as "versions!", m.version = coalesce(d.version, n.newest) as "is_default!"
 from (select name, max(version) as newest, count(*) as versions
       from models where name > $1 group by name

@@ -2,8 +2,7 @@
 -- its classes and pictures.
 select m.id, m.name, m.version, m.backbone, m.classes, m.image_size, m.embedding_dim, m.weights_key, m.weights_bytes,
        m.weights_sha256, m.origin, m.job_id, m.labels, m.created_at,
-       m.card - 'hardest' #- '{dataset,images_per_class}' #- '{metrics,confusion}' #- '{metrics,per_class}'
-           #- '{metrics,calibration,bins}' as "card!",
+       brief_card(m.card) as "card!",
        m.version = coalesce(d.version, (select max(version) from models n where n.name = m.name)) as "is_default!"
 from models m
 left join model_defaults d on d.name = m.name

@@ -30,6 +30,22 @@ async fn success(client: &Client, job: &Job) -> Job {
     client.wait_until(job.id(), "success", |job| job.state() == "succeeded").await.unwrap()
 }
 
+/// A training that was cancelled after some epochs.
+async fn cancelled(client: &Client, request: &Value) -> Job {
+    let job = client.submit("train", request).await.unwrap();
+    wait_for_epochs(client, &job, 3).await;
+    client.cancel(job.id()).await.unwrap();
+    assert_eq!(client.wait(job.id()).await.unwrap().state(), "cancelled");
+    job
+}
+
+/// The job's end after a retry, and its log.
+async fn retried(client: &Client, job: &Job) -> (Job, String) {
+    client.post(&format!("/v1/jobs/{}/retry", job.id()), &json!({})).await.unwrap();
+    let ended = success(client, job).await;
+    (ended, client.get(&format!("/v1/jobs/{}/logs", job.id())).await.unwrap().to_string())
+}
+
 #[tokio::test]
 async fn a_training_whose_worker_is_killed_five_times_ends_with_the_same_weights() {
     let samples = Samples::draw(12, 0, 0).await.unwrap();
@@ -66,13 +82,8 @@ async fn a_cancelled_training_keeps_its_last_checkpoint_and_goes_on_from_it_when
     let mut stack = stack_on(&samples).await;
     let client = stack.client.clone();
     client.run("train", &careful("calm")).await.unwrap();
-    let job = client.submit("train", &careful("stormy")).await.unwrap();
-    wait_for_epochs(&client, &job, 3).await;
-    client.cancel(job.id()).await.unwrap();
-    assert_eq!(client.wait(job.id()).await.unwrap().state(), "cancelled");
-    client.post(&format!("/v1/jobs/{}/retry", job.id()), &json!({})).await.unwrap();
-    success(&client, &job).await;
-    let logs = client.get(&format!("/v1/jobs/{}/logs", job.id())).await.unwrap().to_string();
+    let job = cancelled(&client, &careful("stormy")).await;
+    let (_, logs) = retried(&client, &job).await;
     assert!(logs.contains("going on from the last checkpoint"), "{logs}");
     assert_eq!(weights(&client, "stormy").await, weights(&client, "calm").await);
     assert!(stack.terminate().await.unwrap().success());
@@ -130,16 +141,11 @@ async fn a_training_starts_over_when_its_pictures_are_not_the_same_any_more() {
     let samples = Samples::draw(12, 0, 0).await.unwrap();
     let mut stack = stack_on(&samples).await;
     let client = stack.client.clone();
-    let job = client.submit("train", &careful("changed")).await.unwrap();
-    wait_for_epochs(&client, &job, 3).await;
-    client.cancel(job.id()).await.unwrap();
-    client.wait(job.id()).await.unwrap();
+    let job = cancelled(&client, &careful("changed")).await;
     std::fs::remove_file(&samples.pictures("train").unwrap()[0]).unwrap();
     let anew = client.run("train", &careful("anew")).await.unwrap();
 
-    client.post(&format!("/v1/jobs/{}/retry", job.id()), &json!({})).await.unwrap();
-    let ended = success(&client, &job).await;
-    let logs = client.get(&format!("/v1/jobs/{}/logs", job.id())).await.unwrap().to_string();
+    let (ended, logs) = retried(&client, &job).await;
     assert!(logs.contains("so it starts over"), "{logs}");
     assert_eq!(weights(&client, "changed").await, weights(&client, "anew").await);
     assert_eq!(learning_curve(&client, &ended).await, learning_curve(&client, &anew).await);
@@ -154,17 +160,13 @@ async fn a_training_goes_on_although_the_model_it_began_with_is_gone() {
     client.run("train", &training("base", 1)).await.unwrap();
     let mut request = careful("child");
     request["pretrained"] = json!("base");
-    let job = client.submit("train", &request).await.unwrap();
-    wait_for_epochs(&client, &job, 3).await;
-    client.cancel(job.id()).await.unwrap();
-    client.wait(job.id()).await.unwrap();
+    let job = cancelled(&client, &request).await;
     client.run("train", &training("base", 1)).await.unwrap();
     let (status, _) =
         client.send(client.request(reqwest::Method::DELETE, "/v1/models/base/1")).await.unwrap();
     assert_eq!(status, 204);
 
-    client.post(&format!("/v1/jobs/{}/retry", job.id()), &json!({})).await.unwrap();
-    success(&client, &job).await;
+    retried(&client, &job).await;
     let model = client.get("/v1/models/child/1").await.unwrap();
     assert_eq!(
         (&model["card"]["pretrained"], &model["card"]["created_by"]),

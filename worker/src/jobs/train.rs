@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::TryFutureExt;
 use lookalike_shared::db::jobs::find_job;
 use lookalike_shared::db::models::{NewModel, insert_model, lock_name};
 use lookalike_shared::db::{self, metrics};
@@ -55,6 +54,8 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
 struct Run {
     recipe: Recipe,
     data: Arc<TrainingData>,
+    /// Of the files, their classes and their parts.
+    fingerprint: String,
 }
 
 /// Goes on from the last checkpoint; gives nothing when there is none, or none that is of use.
@@ -69,7 +70,7 @@ async fn go_on(context: &JobContext, payload: &Train) -> Result<Option<(Run, Tra
         return Ok(None);
     }
     context.log(LogLevel::Info, "going on from the last checkpoint").await;
-    let run = Run { recipe, data: Arc::new(data) };
+    let run = Run { recipe, data: Arc::new(data), fingerprint: record.fingerprint };
     match train(context, payload, &run, Start::Checkpoint(checkpoint)).await {
         Ok(trained) => Ok(Some((run, trained))),
         Err(Ended::Unusable(reason)) => {
@@ -95,7 +96,7 @@ async fn begin(context: &JobContext, payload: &Train) -> Result<(Run, Trained), 
     let data = data::read(context, payload, recipe.backbone, image_size).await?;
     let fingerprint = FileList::of(&data).fingerprint();
     let record = Record::keep(context, &recipe, data.dataset.image_size(), fingerprint).await?;
-    let run = Run { recipe: record.recipe()?, data: Arc::new(data) };
+    let run = Run { recipe: record.recipe()?, data: Arc::new(data), fingerprint: record.fingerprint };
     let start = pretrained.map_or(Start::Random, Start::Model);
     let trained = train(context, payload, &run, start).await?;
     Ok((run, trained))
@@ -141,7 +142,7 @@ impl From<Ended> for JobError {
 }
 
 async fn train(context: &JobContext, payload: &Train, run: &Run, start: Start) -> Result<Trained, Ended> {
-    let Run { recipe, data } = run;
+    let Run { recipe, data, .. } = run;
     let summary = format!(
         "training {} on {} pictures of {} classes, {} held back for validation",
         recipe.backbone.name,
@@ -205,7 +206,7 @@ async fn store(
     run: &Run,
     trained: Trained,
 ) -> Result<JobOutcome, JobError> {
-    let Run { recipe, data } = run;
+    let Run { recipe, data, .. } = run;
     let id = Uuid::now_v7();
     let weights_key = format!("models/{id}/weights.safetensors");
     let weights = Bytes::from(trained.weights);
@@ -220,9 +221,7 @@ async fn store(
     context.progress(&progress).await?;
     context.storage().artifacts().put(&weights_key, weights.clone()).await?;
     let files = FileList::of(data);
-    let job = context
-        .through_outages(|| find_job(context.db(), context.attempt.job_id).map_err(JobError::from))
-        .await?;
+    let job = context.through_outages(|| find_job(context.db(), context.attempt.job_id)).await?;
     let asked_by = job.and_then(|job| job.created_by);
     files.put(context.storage().artifacts(), id).await?;
     let model = NewModel {
@@ -237,7 +236,7 @@ async fn store(
         weights_sha256: Sha256::digest(&weights).to_vec(),
         origin: "trained",
         job_id: Some(context.attempt.job_id.0),
-        card: card(context, payload, recipe, data, &files, asked_by, &trained.metrics),
+        card: card(context, payload, run, files.len(), asked_by, &trained.metrics),
         labels: json!({}),
     };
     let stored = store_row(context, &model, &trained.metrics).await;

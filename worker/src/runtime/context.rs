@@ -19,9 +19,6 @@ use crate::runtime::Services;
 /// How often progress is stored at most.
 pub const PROGRESS_INTERVAL: std::time::Duration = std::time::Duration::from_millis(400);
 
-/// The code of a failure to reach the database.
-const DATABASE_UNAVAILABLE: &str = "database_unavailable";
-
 /// What is being stored when an attempt is to stop may take so long.
 const LAST_MOMENT: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -58,7 +55,7 @@ impl From<DbError> for JobError {
                 return Self::permanent(&format!("{what}_not_found"), error.to_string());
             }
             DbError::Conflict(_) => "conflict",
-            DbError::Unavailable(_) => DATABASE_UNAVAILABLE,
+            DbError::Unavailable(_) => "database_unavailable",
             DbError::Other(_) | DbError::Unknown(_) | DbError::Queue(_) => "database_error",
         };
         Self::retry(code, error.to_string())
@@ -186,7 +183,7 @@ impl JobContext {
     /// What else goes wrong; [`JobError::Stopped`] when the attempt is to stop meanwhile.
     pub async fn through_outages<T, F>(&self, store: impl Fn() -> F) -> Result<T, JobError>
     where
-        F: Future<Output = Result<T, JobError>>,
+        F: Future<Output = Result<T, DbError>>,
     {
         let mut tries = 0;
         loop {
@@ -197,8 +194,8 @@ impl JobContext {
             };
             let error = tokio::select! {
                 stored = store() => match stored {
-                    Err(JobError::Retry(failure)) if failure.code == DATABASE_UNAVAILABLE => failure.detail,
-                    stored => return stored,
+                    Err(error) if error.is_transient() => error,
+                    stored => return Ok(stored?),
                 },
                 () = late => return Err(JobError::Stopped),
             };

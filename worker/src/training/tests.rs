@@ -357,6 +357,9 @@ fn what_does_not_go_together_is_refused() {
     assert_eq!(longer, "the checkpoint cannot be used: it was made with other settings");
     let resnet = refusal(&mut network("resnet18"), &config(1), Some(&witness.checkpoints[0]));
     assert!(resnet.contains("it is of squeezenet1_1 with 3 classes, the run of resnet18"), "{resnet}");
+    let half = &witness.checkpoints[0][..witness.checkpoints[0].len() / 2];
+    let damaged = refusal(&mut squeezenet, &config(1), Some(half));
+    assert!(damaged.starts_with("the checkpoint cannot be used: "), "{damaged}");
 
     let small = Dataset::new(3, 64, striped(3, 37, 1), striped(3, 37, 2)).unwrap_err();
     assert_eq!(small.to_string(), "the train part has pictures of 37 pixels, the image size is 64");

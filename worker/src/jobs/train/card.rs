@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::Run;
 use super::data::TrainingData;
-use super::files::FileList;
-use super::recipe::Recipe;
 use crate::runtime::context::JobContext;
 use crate::training::Metrics;
 use lookalike_shared::jobs::Train;
@@ -13,9 +12,8 @@ use lookalike_shared::jobs::Train;
 pub fn card(
     context: &JobContext,
     payload: &Train,
-    recipe: &Recipe,
-    data: &TrainingData,
-    files: &FileList<'_>,
+    Run { recipe, data, fingerprint }: &Run,
+    files: usize,
     asked_by: Option<String>,
     metrics: &Metrics,
 ) -> Value {
@@ -30,8 +28,8 @@ pub fn card(
             "validation": data.dataset.validation().labels.len(),
             "unreadable": data.unreadable,
             "images_per_class": data.per_class,
-            "files": files.len(),
-            "fingerprint": files.fingerprint(),
+            "files": files,
+            "fingerprint": fingerprint,
             "duplicates": data.duplicate_counts(),
         },
         "pretrained": recipe.pretrained,

@@ -6,7 +6,6 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use futures::TryFutureExt;
 use lookalike_shared::db::{DbError, metrics};
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinHandle;
@@ -92,11 +91,10 @@ impl<'a> Keeper<'a> {
     where
         F: Future<Output = Result<bool, DbError>>,
     {
-        // Whether the job is still ours is told by the lease.
-        let row = || row().map_ok(drop).map_err(JobError::from);
         match self.context.through_outages(row).await {
-            Err(JobError::Stopped) => Ok(()),
-            stored => stored,
+            // Whether the job is still ours is told by the lease.
+            Ok(_) | Err(JobError::Stopped) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
