@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::{Payload, check_prefix};
 use crate::domain::FieldError;
@@ -36,6 +37,12 @@ pub struct Index {
     /// `add` or `sync`.
     #[serde(default)]
     pub mode: IndexMode,
+    /// Only tell what would be added, updated and removed: nothing is fetched or written.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// Only the pictures that failed in this earlier index job, of the same index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_of: Option<Uuid>,
 }
 
 impl Payload for Index {

@@ -27,7 +27,7 @@ pub async fn indexing(stage: &Stage, device: &Figures, report: &mut Report) -> a
     for name in [stage.name("warm-up"), stage.name("index")] {
         generation = stage.make_index(&name).await?;
         let (source, prefix, mode) = (SOURCE.parse()?, String::new(), IndexMode::Add);
-        let index = Index { index: name, model: None, source, prefix, mode };
+        let index = Index { index: name, model: None, source, prefix, mode, dry_run: false, failed_of: None };
         let job = stage.run(&mut listener, NewJob::new(&index, Submission::default(), None)).await?;
         rate = job.result.unwrap_or_default()["images_per_second"].as_f64().unwrap_or(f64::NAN);
     }

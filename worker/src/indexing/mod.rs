@@ -9,6 +9,7 @@ mod batch;
 mod commit;
 mod counts;
 mod pipeline;
+mod swap;
 
 use std::sync::Arc;
 

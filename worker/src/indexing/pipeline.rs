@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
-use lookalike_shared::db::{self, PgConnection, gallery, indexes};
+use lookalike_shared::db::gallery;
 use lookalike_shared::domain::job::Progress;
 use lookalike_shared::domain::progress::Meter;
 use lookalike_shared::storage::{Source, StorageError};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::batch::{decode_batch, embed_batch};
 use super::commit::{commit_batch, commit_removal};
@@ -25,8 +24,8 @@ const REMOVALS: i64 = 500;
 
 /// An index job on its way.
 pub struct Pipeline {
-    context: JobContext,
-    target: Target,
+    pub(super) context: JobContext,
+    pub(super) target: Target,
     meter: Meter,
     counts: Counts,
     listed: Arc<Listed>,
@@ -133,29 +132,7 @@ impl Pipeline {
         Ok(JobOutcome::Result(self.result()))
     }
 
-    /// Makes the filled generation the active one and ends the job, both or neither.
-    ///
-    /// # Errors
-    /// [`JobError::Stopped`] when the job is not ours any more.
-    pub async fn swap_and_succeed(self, index: Uuid) -> Result<JobOutcome, JobError> {
-        let mut tx = db::begin(self.context.db()).await?;
-        if !indexes::lock_index(&mut tx, index).await? {
-            let detail = format!("index \"{}\" was deleted meanwhile", self.target.index);
-            return Err(JobError::permanent("index_deleted", detail));
-        }
-        if gallery::lock_generation(&mut tx, self.target.generation).await?.is_none() {
-            let detail =
-                format!("the new generation of index \"{}\" was dropped meanwhile", self.target.index);
-            return Err(JobError::permanent("index_deleted", detail));
-        }
-        indexes::activate_generation(&mut tx, index, self.target.generation).await?;
-        drop_older(&mut tx, index).await?;
-        self.context.succeed_in(&mut tx, &self.result()).await?;
-        db::commit(tx).await?;
-        Ok(JobOutcome::Stored)
-    }
-
-    fn result(&self) -> Value {
+    pub(super) fn result(&self) -> Value {
         let seconds = self.context.started.elapsed().as_secs_f64();
         let Counts { added, updated, unchanged, failed, removed } = self.counts;
         json!({
@@ -171,17 +148,6 @@ impl Pipeline {
             "seconds": seconds,
         })
     }
-}
-
-/// Drops every retired generation but the one that was active last, to which a rollback leads.
-async fn drop_older(tx: &mut PgConnection, index: Uuid) -> Result<(), JobError> {
-    let mut retired = indexes::list_generations(&mut *tx, index).await?;
-    retired.retain(|generation| generation.state == "retired");
-    retired.sort_by_key(|generation| std::cmp::Reverse(generation.activated_at));
-    for generation in retired.iter().skip(1) {
-        indexes::drop_generation(&mut *tx, generation.id).await?;
-    }
-    Ok(())
 }
 
 /// Runs a stage's work as a task of its own, so that stages overlap.
