@@ -51,15 +51,15 @@ impl Format {
         }
     }
 
-    /// The decoder of crate `image` that reads this format; `None` for JPEG, which has its own.
-    pub(super) const fn raster(self) -> Option<ImageFormat> {
+    /// The name that crate `image` has for it.
+    pub(super) const fn codec(self) -> ImageFormat {
         match self {
-            Self::Jpeg => None,
-            Self::Png => Some(ImageFormat::Png),
-            Self::Gif => Some(ImageFormat::Gif),
-            Self::Bmp => Some(ImageFormat::Bmp),
-            Self::Tiff => Some(ImageFormat::Tiff),
-            Self::WebP => Some(ImageFormat::WebP),
+            Self::Jpeg => ImageFormat::Jpeg,
+            Self::Png => ImageFormat::Png,
+            Self::Gif => ImageFormat::Gif,
+            Self::Bmp => ImageFormat::Bmp,
+            Self::Tiff => ImageFormat::Tiff,
+            Self::WebP => ImageFormat::WebP,
         }
     }
 

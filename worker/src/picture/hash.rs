@@ -2,8 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::Picture;
-use super::resize::stretched;
+use super::resize::Small;
+use super::{Picture, THUMBNAIL_SIDE};
 
 /// SHA-256 of a file's bytes: equal files and only those share it.
 pub fn content_hash(bytes: &[u8]) -> [u8; 32] {
@@ -12,13 +12,18 @@ pub fn content_hash(bytes: &[u8]) -> [u8; 32] {
 
 /// Difference hash: near-duplicates (rescaled, recompressed, slightly retouched) differ in few of its bits.
 ///
-/// The picture is shrunk to 9x8 gray pixels; bit `8 * row + column`, most significant first, says whether a
+/// The picture is shrunk to thumbnail size, which most of its uses need anyway, and from there to 9x8 gray pixels; bit `8 * row + column`, most significant first, says whether a
 /// pixel is darker than its right neighbour. Up to about 10 differing bits mean a likely near-duplicate.
 /// Source: Neal Krawetz, "Kind of Like That", The Hacker Factor Blog, 2013.
 pub fn perceptual_hash(picture: &Picture) -> u64 {
+    perceptual_hash_of(&Small::of(picture, THUMBNAIL_SIDE))
+}
+
+/// [`perceptual_hash`] of what has already been shrunk.
+pub(super) fn perceptual_hash_of(small: &Small<'_>) -> u64 {
     const COLUMNS: u32 = 9;
     const ROWS: u32 = 8;
-    let small = stretched(picture, COLUMNS, ROWS);
+    let small = small.stretched(COLUMNS, ROWS);
     let gray: Vec<u32> = small.chunks_exact(3).map(luma).collect();
     let mut hash = 0;
     for row in gray.chunks_exact(COLUMNS as usize) {

@@ -1,11 +1,12 @@
 //! JPEG through zune-jpeg itself. Crate `image` uses it too, but hides its strict mode and believes every
-//! Adobe segment.
+//! Adobe segment. Large pictures come out reduced, see [`reduced`].
 //!
 //! The decoder runs in strict mode first, because only then does it tell a file that ends early from a whole
 //! one. A whole file with some damage inside (junk between segments, a bad code) gets a second, lenient run,
 //! which shows what comes before the damage and gray after it. Four-component pictures are taken as inverted
 //! CMYK, Adobe's convention, which browsers and other readers apply to every such file.
 
+mod reduced;
 mod segments;
 
 use std::borrow::Cow;
@@ -18,7 +19,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use self::segments::{Header, has_end_marker};
+use self::segments::{Header, count_scans, has_end_marker};
 use super::raster::upright;
 use super::{Limits, Picture, PictureError, ReasonCode};
 
@@ -32,15 +33,30 @@ enum Failure {
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, PictureError> {
     let header = Header::read(bytes);
     header.check_supported()?;
-    let (bytes, colours) = without_misleading_adobe_segment(bytes, &header);
+    let size = (u32::from(header.size.0), u32::from(header.size.1));
+    let orientation = header.orientation.unwrap_or(Orientation::NoTransforms);
+    // Without a frame header there is no size yet; then the decoder says what is missing.
+    if size != (0, 0) {
+        limits.check_size(size.0, size.1)?;
+        check_bytes_suffice(bytes, size.0, size.1)?;
+    }
+    let effort = Effort::of(bytes, &header);
+    effort.check()?;
+    if effort.is_usual()
+        && let Some(image) = reduced::pixels(bytes, &header)
+    {
+        return Ok(upright(image, size, orientation));
+    }
 
+    let (bytes, colours) = without_misleading_adobe_segment(bytes, &header);
     let strict = pixels(&bytes, limits, colours, true);
     let image = match strict {
         Err(Failure::Codec(error)) if !ends_early(&error, &bytes) => pixels(&bytes, limits, colours, false),
         outcome => outcome,
     };
     let image = image.map_err(|failure| refusal(failure, &bytes))?;
-    Ok(upright(image, header.orientation.unwrap_or(Orientation::NoTransforms)))
+    let size = image.dimensions();
+    Ok(upright(image, size, orientation))
 }
 
 /// What three components stand for.
@@ -79,6 +95,7 @@ fn pixels(bytes: &[u8], limits: &Limits, colours: Colours, strict: bool) -> Resu
     let (width, height) = decoder.info().map_or((0, 0), |info| (info.width, info.height));
     let (width, height) = (u32::from(width), u32::from(height));
     limits.check_size(width, height).map_err(Failure::Refused)?;
+    check_bytes_suffice(bytes, width, height).map_err(Failure::Refused)?;
 
     if colours == Colours::PlainRgb && decoder.input_colorspace() == Some(ColorSpace::YCbCr) {
         // Asked for what it takes the input to be, the decoder converts nothing.
@@ -89,6 +106,58 @@ fn pixels(bytes: &[u8], limits: &Limits, colours: Colours, strict: bool) -> Resu
     RgbImage::from_raw(width, height, rgb)
         .filter(|_| fits)
         .ok_or_else(|| Failure::Refused(PictureError::corrupt("jpeg decoder gave a wrong number of samples")))
+}
+
+/// How much there is to go through of a progressive picture: nothing to speak of when it is not progressive, or small.
+///
+/// A scan may be a few bytes that say "nothing new" of every block. Encoders write about ten, thorough ones thirty.
+#[derive(Default)]
+struct Effort {
+    scans: u64,
+    pixels: u64,
+}
+
+impl Effort {
+    /// That of any number of scans that zune-jpeg reads, a hundred, is not worth counting below this.
+    const SMALL_PICTURE: u64 = 4 << 20;
+
+    fn of(bytes: &[u8], header: &Header) -> Self {
+        let pixels = u64::from(header.size.0) * u64::from(header.size.1);
+        if !header.is_progressive() || pixels <= Self::SMALL_PICTURE {
+            return Self::default();
+        }
+        Self { scans: count_scans(bytes), pixels }
+    }
+
+    /// Refuses what takes longer than any picture is worth; a second or two on a slow processor is not too long.
+    fn check(&self) -> Result<(), PictureError> {
+        const ALWAYS_READ: u64 = 24;
+        const MOST: u64 = ALWAYS_READ * (64 << 20);
+        let Self { scans, pixels } = self;
+        if *scans <= ALWAYS_READ || scans * pixels <= MOST {
+            return Ok(());
+        }
+        let detail = format!("jpeg with {scans} scans of {pixels} pixels is not decoded");
+        Err(PictureError::new(ReasonCode::UnsupportedFormat, detail))
+    }
+
+    /// Whether the slower of the decoders may go through it.
+    const fn is_usual(&self) -> bool {
+        self.scans * self.pixels <= 1 << 30
+    }
+}
+
+/// Refuses a file that is too short for the size it declares, before that is allocated.
+///
+/// Every 8x8 block takes a bit or more, and at least one component has a block for every 8x8 pixels or, subsampled
+/// one way, for twice as many: a byte makes up 1024 pixels at most.
+fn check_bytes_suffice(bytes: &[u8], width: u32, height: u32) -> Result<(), PictureError> {
+    const MOST_PIXELS_PER_BYTE: u64 = 1024;
+    if u64::from(width) * u64::from(height) <= bytes.len() as u64 * MOST_PIXELS_PER_BYTE {
+        return Ok(());
+    }
+    let detail = format!("{} bytes cannot hold {width}x{height} pixels of jpeg", bytes.len());
+    Err(PictureError::new(ReasonCode::Truncated, detail))
 }
 
 fn ends_early(error: &DecodeErrors, bytes: &[u8]) -> bool {

@@ -8,10 +8,12 @@
 //!   are caught here.
 //! - Colour profiles are not applied: samples are taken as sRGB, as the networks' training data were.
 
+mod declared;
 mod format;
 mod hash;
 mod jpeg;
 mod raster;
+mod read;
 mod reason;
 mod resize;
 #[cfg(test)]
@@ -21,24 +23,43 @@ use std::panic;
 
 pub use format::Format;
 pub use hash::{content_hash, perceptual_hash};
+pub use read::{ReadPicture, THUMBNAIL_SIDE, read_picture};
 pub use reason::{PictureError, ReasonCode};
 pub use resize::{prepare, prepare_into, rescale_into, thumbnail};
 
 /// An upright picture in memory: EXIF orientation applied, transparency laid over white.
+///
+/// A large JPEG has fewer samples than pixels, see [`Picture::sampled`]: whoever asks gets the same ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
     /// Width in pixels, at least 1.
     pub width: u32,
     /// Height in pixels, at least 1.
     pub height: u32,
-    /// RGB samples `[height, width, 3]`, row after row, 8 bits each, sRGB.
+    /// RGB samples `[rows, columns, 3]`, row after row, 8 bits each, sRGB; as many as [`Picture::sampled`] says.
     pub rgb: Vec<u8>,
+}
+
+impl Picture {
+    /// Columns and rows of the samples: width and height, or a half, a quarter or an eighth of both, rounded up.
+    ///
+    /// Only JPEG pictures whose shorter side keeps 512 samples are reduced: as many as the largest network input has.
+    ///
+    /// # Panics
+    /// When `rgb` is of no such length.
+    pub fn sampled(&self) -> (u32, u32) {
+        [1, 2, 4, 8]
+            .map(|reduction| (self.width.div_ceil(reduction), self.height.div_ceil(reduction)))
+            .into_iter()
+            .find(|(columns, rows)| *columns as usize * *rows as usize * 3 == self.rgb.len())
+            .expect("a picture holds the samples of one of its reductions")
+    }
 }
 
 /// Bounds on what is decoded; a file beyond them is refused by its header alone.
 ///
-/// Decoding takes up to 12 bytes a pixel for a moment (coefficients of a progressive JPEG, or 16-bit RGBA
-/// beside its RGB copy), so the default `max_pixels` bounds one decoding thread to 768 MiB.
+/// They bound what one decoding thread holds at a time beside the file, see [`Limits::most_memory`]: 884 MiB by
+/// default, reached by nothing but pictures of `max_pixels` with 16 bits a sample, four JPEG components or animation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Longest file accepted, in bytes. Default 50 MiB.
@@ -56,6 +77,26 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The most bytes that reading one picture holds at a time, beside the file itself.
+    ///
+    /// `12 * max_pixels + 2 * max_bytes + 16 MiB`. A pixel takes up to 12 bytes for a moment: coefficients of a
+    /// progressive JPEG of four components with their RGB, or 16-bit RGBA beside its 8-bit copy. Profiles and
+    /// other segments are held beside the pixels, at most twice the file; codecs' tables, the network input and the
+    /// thumbnail take the rest.
+    pub const fn most_memory(&self) -> u64 {
+        self.most_pixel_bytes().saturating_add(self.codec_slack(self.max_bytes))
+    }
+
+    /// The part of [`Self::most_memory`] that is for pixels.
+    const fn most_pixel_bytes(&self) -> u64 {
+        self.max_pixels.saturating_mul(12)
+    }
+
+    /// The part that is for everything else about a file of so many bytes.
+    const fn codec_slack(&self, file_bytes: usize) -> u64 {
+        (2 * file_bytes as u64).saturating_add(16 << 20)
+    }
+
     /// Refuses a size that a header declares: no pixels at all, or more than these limits allow.
     fn check_size(&self, width: u32, height: u32) -> Result<(), PictureError> {
         if width == 0 || height == 0 {
@@ -94,9 +135,11 @@ impl Limits {
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, PictureError> {
     limits.check_bytes(bytes)?;
     let format = Format::sniff(bytes)?;
-    panic::catch_unwind(|| match format.raster() {
-        None => jpeg::decode(bytes, limits),
-        Some(raster_format) => raster::decode(bytes, raster_format, limits),
+    panic::catch_unwind(|| match format {
+        Format::Jpeg => jpeg::decode(bytes, limits),
+        Format::Png | Format::Gif | Format::Bmp | Format::Tiff | Format::WebP => {
+            raster::decode(bytes, format, limits)
+        }
     })
     .unwrap_or_else(|_| Err(PictureError::corrupt(format!("{format} decoder gave up on this file"))))
 }

@@ -4,6 +4,9 @@
 //! filter is the triangle filter stretched by the scale (anti-aliased bilinear), as in the preprocessing that
 //! torchvision's weights were trained with.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
+
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
@@ -14,10 +17,18 @@ use super::{Picture, PictureError, ReasonCode};
 /// JPEG quality of thumbnails, 1 to 100: small files without visible blocks.
 const THUMBNAIL_QUALITY: u8 = 80;
 
+/// About as long as most thumbnails are, so that their files seldom move while they grow.
+const THUMBNAIL_BYTES: usize = 16 << 10;
+
+thread_local! {
+    /// Keeps its tables and its half-scaled rows: a few MiB for the largest pictures.
+    static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
+}
+
 /// Scales the shorter side to `size` pixels and crops the centre: RGB `[size, size, 3]`.
 ///
 /// # Panics
-/// When `size` is 0, or `picture.rgb` does not hold `width * height * 3` samples.
+/// When `size` is 0, or `picture.rgb` is of a wrong length.
 pub fn prepare(picture: &Picture, size: u32) -> Vec<u8> {
     let mut out = vec![0; samples(size, size)];
     prepare_into(picture, size, &mut out);
@@ -31,11 +42,12 @@ pub fn prepare(picture: &Picture, size: u32) -> Vec<u8> {
 pub fn prepare_into(picture: &Picture, size: u32, out: &mut [u8]) {
     assert!(size > 0, "network input needs at least one pixel");
     assert_eq!(out.len(), samples(size, size), "the place must hold exactly one network input");
-    let side = f64::from(picture.width.min(picture.height));
-    let left = (f64::from(picture.width) - side) / 2.0;
-    let top = (f64::from(picture.height) - side) / 2.0;
+    let (columns, rows) = picture.sampled();
+    let side = f64::from(columns.min(rows));
+    let left = (f64::from(columns) - side) / 2.0;
+    let top = (f64::from(rows) - side) / 2.0;
     let cut = bilinear().crop(left, top, side, side);
-    scale(&picture.rgb, (picture.width, picture.height), (size, size), &cut, out);
+    scale(&picture.rgb, (columns, rows), (size, size), &cut, out);
 }
 
 /// A square picture of `side` pixels, RGB `[side, side, 3]`, at `size` pixels into `out`, RGB `[size, size, 3]`.
@@ -55,31 +67,61 @@ pub fn rescale_into(pixels: &[u8], side: usize, size: usize, out: &mut [u8]) {
 /// # Errors
 /// `too_many_pixels` when a side would be longer than JPEG allows, 65 535 pixels.
 pub fn thumbnail(picture: &Picture, max_side: u32) -> Result<Vec<u8>, PictureError> {
-    let longer = picture.width.max(picture.height);
-    let ratio = (f64::from(max_side.max(1)) / f64::from(longer)).min(1.0);
-    let [width, height] = [picture.width, picture.height].map(|side| shrunk(side, ratio));
-    if (width, height) == (picture.width, picture.height) {
-        return encoded(&picture.rgb, width, height);
+    Small::of(picture, max_side).encoded()
+}
+
+/// The whole picture, small: what thumbnails and perceptual hashes are made of.
+pub(super) struct Small<'a> {
+    width: u32,
+    height: u32,
+    rgb: Cow<'a, [u8]>,
+}
+
+impl<'a> Small<'a> {
+    /// Its longer side gets at most `max_side` pixels, and no more than there are samples.
+    pub fn of(picture: &'a Picture, max_side: u32) -> Self {
+        let (columns, rows) = picture.sampled();
+        let ratio = (f64::from(max_side.max(1)) / f64::from(columns.max(rows))).min(1.0);
+        let [width, height] = [columns, rows].map(|side| shrunk(side, ratio));
+        if (width, height) == (columns, rows) {
+            return Self { width, height, rgb: Cow::Borrowed(&picture.rgb) };
+        }
+        let rgb = stretched(&picture.rgb, (columns, rows), (width, height));
+        Self { width, height, rgb: Cow::Owned(rgb) }
     }
-    encoded(&stretched(picture, width, height), width, height)
+
+    /// As a JPEG.
+    ///
+    /// # Errors
+    /// As [`thumbnail`].
+    pub fn encoded(&self) -> Result<Vec<u8>, PictureError> {
+        let (Ok(columns), Ok(rows)) = (u16::try_from(self.width), u16::try_from(self.height)) else {
+            let detail = format!(
+                "thumbnail of {}x{} pixels; jpeg ends at {} a side",
+                self.width,
+                self.height,
+                u16::MAX
+            );
+            return Err(PictureError::new(ReasonCode::TooManyPixels, detail));
+        };
+        let mut file = Vec::with_capacity(THUMBNAIL_BYTES);
+        let mut encoder = Encoder::new(&mut file, THUMBNAIL_QUALITY);
+        encoder.set_sampling_factor(SamplingFactor::F_2_2);
+        encoder
+            .encode(&self.rgb, columns, rows, ColorType::Rgb)
+            .expect("memory takes a jpeg of a valid size");
+        Ok(file)
+    }
+
+    /// At exactly this size, whatever its proportions: RGB `[height, width, 3]`.
+    pub fn stretched(&self, width: u32, height: u32) -> Vec<u8> {
+        stretched(&self.rgb, (self.width, self.height), (width, height))
+    }
 }
 
-fn encoded(rgb: &[u8], width: u32, height: u32) -> Result<Vec<u8>, PictureError> {
-    let (Ok(columns), Ok(rows)) = (u16::try_from(width), u16::try_from(height)) else {
-        let detail = format!("thumbnail of {width}x{height} pixels; jpeg ends at {} a side", u16::MAX);
-        return Err(PictureError::new(ReasonCode::TooManyPixels, detail));
-    };
-    let mut file = Vec::new();
-    let mut encoder = Encoder::new(&mut file, THUMBNAIL_QUALITY);
-    encoder.set_sampling_factor(SamplingFactor::F_2_2);
-    encoder.encode(rgb, columns, rows, ColorType::Rgb).expect("memory takes a jpeg of a valid size");
-    Ok(file)
-}
-
-/// The whole picture at exactly this size, whatever its proportions: RGB `[height, width, 3]`.
-pub(super) fn stretched(picture: &Picture, width: u32, height: u32) -> Vec<u8> {
-    let mut out = vec![0; samples(width, height)];
-    scale(&picture.rgb, (picture.width, picture.height), (width, height), &bilinear(), &mut out);
+fn stretched(rgb: &[u8], from: (u32, u32), to: (u32, u32)) -> Vec<u8> {
+    let mut out = vec![0; samples(to.0, to.1)];
+    scale(rgb, from, to, &bilinear(), &mut out);
     out
 }
 
@@ -99,8 +141,10 @@ fn bilinear() -> ResizeOptions {
 /// The typed call: the one that finds the pixel type at run time makes the compiler build every kernel.
 fn scale(rgb: &[u8], from: (u32, u32), (width, height): (u32, u32), options: &ResizeOptions, out: &mut [u8]) {
     let source = TypedImageRef::<U8x3>::from_buffer(from.0, from.1, rgb)
-        .expect("a picture holds width * height * 3 samples");
+        .expect("a picture holds columns * rows * 3 samples");
     let mut target = TypedImage::<U8x3>::from_buffer(width, height, out)
         .expect("the place holds width * height * 3 samples");
-    Resizer::new().resize_typed(&source, &mut target, options).expect("the crop lies inside the picture");
+    RESIZER
+        .with_borrow_mut(|resizer| resizer.resize_typed(&source, &mut target, options))
+        .expect("the crop lies inside the picture");
 }

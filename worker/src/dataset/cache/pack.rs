@@ -28,7 +28,7 @@ use crate::network::Pictures;
 use crate::picture::{Picture, content_hash, prepare};
 
 /// The format's name and version, at the end of every file.
-pub const FORMAT: &str = "LKPACK01";
+pub const FORMAT: &str = "LKPACK02";
 
 const DIGEST_BYTES: usize = 32;
 const TRAILER_BYTES: usize = 8 + DIGEST_BYTES + FORMAT.len();

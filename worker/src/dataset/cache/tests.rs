@@ -144,7 +144,7 @@ fn a_damaged_file_is_told_and_deleted() {
     for (damaged, told) in [
         (flipped(SIDE * SIDE * 3 + 1), "picture 1 differs from its checksum"),
         (flipped(whole.len() - 60), "its index differs from its checksum"),
-        (whole[..whole.len() - 1].to_vec(), "it does not end as LKPACK01 does"),
+        (whole[..whole.len() - 1].to_vec(), "it does not end as LKPACK02 does"),
         (Vec::new(), "it ends after 0 bytes"),
     ] {
         fs::write(&path, damaged).unwrap();

@@ -18,6 +18,8 @@ const APP14: u8 = 0xee;
 pub(super) struct Header {
     /// Number of colour components; 0 when there is no frame header.
     pub components: u8,
+    /// Stored width and height; 0 when there is no frame header.
+    pub size: (u16, u16),
     /// From the first EXIF block that has a readable one.
     pub orientation: Option<Orientation>,
     /// Adobe's segment, if there is one.
@@ -60,13 +62,19 @@ impl Header {
         Err(PictureError::new(ReasonCode::UnsupportedFormat, detail))
     }
 
+    /// Whether the picture comes in scans that refine each other.
+    pub const fn is_progressive(&self) -> bool {
+        self.process == 0xc2
+    }
+
     fn take(&mut self, segment: &Segment<'_>) {
         match (segment.marker, segment.payload) {
             // Frame headers, without the tables that share their range: DHT, JPG and DAC.
-            (marker @ 0xc0..=0xcf, [precision, _, _, _, _, components, ..])
+            (marker @ 0xc0..=0xcf, [precision, high, low, left, right, components, ..])
                 if !matches!(marker, 0xc4 | 0xc8 | 0xcc) =>
             {
                 (self.process, self.precision, self.components) = (marker, *precision, *components);
+                self.size = (u16::from_be_bytes([*left, *right]), u16::from_be_bytes([*high, *low]));
             }
             (APP1, [b'E', b'x', b'i', b'f', 0, _, tiff @ ..]) => {
                 self.orientation = self.orientation.or_else(|| Orientation::from_exif_chunk(tiff));
@@ -85,6 +93,12 @@ pub(super) fn has_end_marker(bytes: &[u8]) -> bool {
     Segments::of(bytes)
         .skip_while(|segment| segment.marker != START_OF_SCAN)
         .any(|segment| segment.marker == END_OF_IMAGE)
+}
+
+/// How many scans the first picture of the file has.
+pub(super) fn count_scans(bytes: &[u8]) -> u64 {
+    let of_first = Segments::of(bytes).take_while(|segment| segment.marker != END_OF_IMAGE);
+    of_first.filter(|segment| segment.marker == START_OF_SCAN).count() as u64
 }
 
 struct Segment<'a> {

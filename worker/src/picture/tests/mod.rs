@@ -1,7 +1,9 @@
 //! Files made in the test by encoders, and by hand where no encoder writes them.
 
 mod colours;
+mod mutations;
 mod orientation;
+mod reading;
 mod refusals;
 mod results;
 

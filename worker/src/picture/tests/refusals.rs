@@ -2,11 +2,12 @@
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageFormat};
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use super::mutations::{crc32, mutated};
 use super::{FORMATS, decoded, encoded, flat_jpeg, ramps, segment};
-use crate::picture::{Limits, ReasonCode, decode, prepare, thumbnail};
+use crate::picture::{Limits, ReasonCode, decode, read_picture};
 
 fn code(file: &[u8], limits: &Limits) -> ReasonCode {
     decode(file, limits).unwrap_err().code
@@ -148,13 +149,13 @@ fn damaged_files_never_bring_the_process_down() {
     seeds.push(flat_jpeg(&[10, 20, 30, 40], Some(2)));
     seeds.push(jpeg_with_subsampling_and_comment());
     let (mut accepted, mut refused) = (0, 0);
-    for seed in &seeds {
-        for _ in 0..400 {
-            match decode(&damaged(seed, &mut rng), &limits) {
+    for (at, seed) in seeds.iter().enumerate() {
+        let other = &seeds[(at + 1) % seeds.len()];
+        for _ in 0..200 {
+            match read_picture(&mutated(seed, other, &mut rng), &limits, 16) {
                 Ok(found) => {
-                    assert_eq!(found.rgb.len(), (found.width * found.height * 3) as usize);
-                    assert_eq!(prepare(&found, 16).len(), 16 * 16 * 3);
-                    thumbnail(&found, 16).unwrap();
+                    assert_eq!(found.input.len(), 16 * 16 * 3);
+                    assert!(found.width > 0 && found.height > 0 && !found.thumbnail.is_empty());
                     accepted += 1;
                 }
                 Err(refusal) => {
@@ -168,22 +169,53 @@ fn damaged_files_never_bring_the_process_down() {
     assert!(accepted > 100 && refused > 100, "{accepted} accepted, {refused} refused");
 }
 
-fn damaged(file: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
-    let mut file = file.to_vec();
-    for _ in 0..rng.random_range(1..=6) {
-        let at = rng.random_range(0..file.len());
-        match rng.random_range(0..5) {
-            0 => file.truncate(at.max(1)),
-            1 => drop(file.remove(at)),
-            2 => file.insert(at, rng.random()),
-            3 => file[at] ^= 1 << rng.random_range(0..8),
-            _ => file[at] = rng.random(),
-        }
-        if file.is_empty() {
-            return file;
-        }
+#[test]
+fn a_gif_frame_or_webp_frame_beyond_the_limits_is_refused_like_a_header() {
+    let limits = Limits::default();
+    let gif = encoded(ramps(2, 2), ImageFormat::Gif);
+    let frame = gif.iter().position(|byte| *byte == 0x2c).unwrap();
+    let gif = with_bytes_at(gif, frame + 5, &[0xff; 4]);
+    // A canvas of 2x2 with a lossy frame of 16383x16383.
+    let mut webp = b"RIFF\x30\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\x01\0\0\x01\0\0VP8 \x0a\0\0\0".to_vec();
+    webp.extend([0, 0, 0, 0x9d, 0x01, 0x2a, 0xff, 0x3f, 0xff, 0x3f]);
+    for (file, size) in [(gif, "65535x65535"), (webp, "16383x16383")] {
+        let refusal = decode(&file, &limits).unwrap_err();
+        assert_eq!(refusal.code, ReasonCode::TooManyPixels, "{refusal}");
+        assert!(refusal.detail.contains(size), "{refusal}");
     }
-    file
+}
+
+#[test]
+fn a_tiff_with_more_values_than_any_has_is_refused_before_they_get_room() {
+    let file = encoded(ramps(8, 8), ImageFormat::Tiff);
+    let directory = u32::from_le_bytes(file[4..8].try_into().unwrap()) as usize;
+    let strip_offsets = file[directory..].windows(2).position(|pair| pair == 273_u16.to_le_bytes()).unwrap();
+    let file = with_bytes_at(file, directory + strip_offsets + 4, &8_000_000_u32.to_le_bytes());
+    let refusal = decode(&file, &Limits::default()).unwrap_err();
+    assert_eq!(refusal.code, ReasonCode::UnsupportedFormat, "{refusal}");
+    assert!(refusal.detail.contains("tag 273"), "{refusal}");
+}
+
+#[test]
+fn a_jpeg_too_short_for_its_size_is_refused_before_that_is_allocated() {
+    let file = with_bytes_after(&flat_jpeg(&[77], None), &[0xff, 0xc0, 0, 11, 8], &[0x1f, 0x40, 0x1f, 0x40]);
+    let refusal = decode(&file, &Limits::default()).unwrap_err();
+    assert_eq!(refusal.code, ReasonCode::Truncated);
+    assert!(refusal.detail.contains("cannot hold 8000x8000"), "{refusal}");
+}
+
+#[test]
+fn a_progressive_jpeg_of_endless_scans_is_refused() {
+    let mut file = vec![0xff, 0xd8];
+    segment(&mut file, 0xc2, &[8, 0x1f, 0x40, 0x1f, 0x40, 1, 1, 0x11, 0]);
+    for _ in 0..90 {
+        segment(&mut file, 0xda, &[1, 1, 0, 1, 63, 0x10]);
+        file.extend([0; 1000]);
+    }
+    file.extend([0xff, 0xd9]);
+    let refusal = decode(&file, &Limits::default()).unwrap_err();
+    assert_eq!(refusal.code, ReasonCode::UnsupportedFormat);
+    assert!(refusal.detail.contains("90 scans"), "{refusal}");
 }
 
 fn jpeg_with_subsampling_and_comment() -> Vec<u8> {
@@ -204,11 +236,4 @@ fn with_bytes_at(mut file: Vec<u8>, at: usize, bytes: &[u8]) -> Vec<u8> {
 fn with_bytes_after(file: &[u8], anchor: &[u8], bytes: &[u8]) -> Vec<u8> {
     let at = file.windows(anchor.len()).position(|window| window == anchor).unwrap();
     with_bytes_at(file.to_vec(), at + anchor.len(), bytes)
-}
-
-/// CRC-32 as PNG uses it (ISO 3309), bit by bit.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ ((crc & 1) * 0xedb8_8320))
-    })
 }
