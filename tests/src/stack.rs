@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
-use crate::Client;
+use crate::{Client, Remote};
 
 /// From an empty folder to `ready`: making the database and warming the worker up, on a busy machine.
 const START: Duration = Duration::from_secs(180);
@@ -34,8 +34,8 @@ pub fn program(name: &str) -> Result<PathBuf> {
 /// What a stack is started with.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Folders that pictures are read from, by the source's name.
-    pub sources: Vec<(String, PathBuf)>,
+    /// Folders or URLs that pictures are read from, by the source's name.
+    pub sources: Vec<(String, String)>,
     /// Settings beside the flags.
     pub environment: Vec<(String, String)>,
     /// Start no worker.
@@ -46,7 +46,15 @@ impl Options {
     /// Adds a source.
     #[must_use]
     pub fn source(mut self, name: &str, folder: &Path) -> Self {
-        self.sources.push((name.to_owned(), folder.to_owned()));
+        self.sources.push((name.to_owned(), folder.display().to_string()));
+        self
+    }
+
+    /// Adds a bucket as a source, with its options.
+    #[must_use]
+    pub fn remote(mut self, name: &str, remote: &Remote) -> Self {
+        self.sources.push((name.to_owned(), remote.url.clone()));
+        self.environment.extend(remote.environment(name));
         self
     }
 
@@ -213,8 +221,8 @@ impl Drop for Stack {
 async fn launch(data: &Path, options: &Options) -> Result<(Child, Arc<Mutex<String>>, Client)> {
     let mut command = Command::new(program("lookalike")?);
     command.args(["up", "--listen", "127.0.0.1:0", "--device", "cpu", "--data-dir"]).arg(data);
-    for (name, folder) in &options.sources {
-        command.arg("--source").arg(format!("{name}={}", folder.display()));
+    for (name, place) in &options.sources {
+        command.arg("--source").arg(format!("{name}={place}"));
     }
     if options.without_worker {
         command.arg("--no-worker");

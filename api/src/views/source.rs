@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use lookalike_shared::config::UPLOADS;
-use lookalike_shared::storage::{Folder, Object, Source};
+use lookalike_shared::storage::{Folder, Object, Probe, Source};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -59,6 +59,57 @@ impl From<Object> for SourceObjectView {
             is_prefix: false,
             size_bytes: Some(object.size),
             modified_at: Some(object.modified),
+        }
+    }
+}
+
+/// What was found out about a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = SourceTest)]
+pub struct SourceTestView {
+    /// Whether it can be listed and read.
+    pub ok: bool,
+    /// Where it is, without credentials.
+    #[schema(example = "s3://bucket/photos")]
+    pub location: String,
+    /// Objects that were listed, at most 1000.
+    pub objects_seen: u64,
+    /// Whether these are all of its objects.
+    pub complete: bool,
+    /// The object whose first bytes were read; null when there is none.
+    pub sample: Option<SourceObjectView>,
+    /// How long the test took.
+    pub milliseconds: u64,
+    /// What is wrong with it.
+    pub error: Option<SourceErrorView>,
+}
+
+/// What is wrong with a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = SourceError)]
+pub struct SourceErrorView {
+    /// A stable name: `denied`, `not_found`, `storage_unavailable`, `invalid_settings`, `invalid_key`, `changed`.
+    #[schema(example = "denied")]
+    pub code: String,
+    /// What the store said, without credentials.
+    #[schema(example = "source \"photos\" refuses \"\": 403 Forbidden: SignatureDoesNotMatch")]
+    pub detail: String,
+}
+
+impl SourceTestView {
+    /// What `probe` told of `source`.
+    pub fn new(source: &Source, probe: Probe) -> Self {
+        let error = probe
+            .error
+            .map(|error| SourceErrorView { code: error.code().to_owned(), detail: error.to_string() });
+        Self {
+            ok: error.is_none(),
+            location: source.location().to_owned(),
+            objects_seen: probe.objects_seen,
+            complete: probe.complete,
+            sample: probe.sample.map(SourceObjectView::from),
+            milliseconds: u64::try_from(probe.took.as_millis()).unwrap_or(u64::MAX),
+            error,
         }
     }
 }

@@ -59,3 +59,22 @@ async fn nothing_outside_a_source_is_shown() {
     app.get("/v1/sources/nowhere/objects").await.refusal(StatusCode::NOT_FOUND, "not_found");
     app.get("/v1/sources/..%2fx/objects").await.refusal(StatusCode::NOT_FOUND, "not_found");
 }
+
+#[tokio::test]
+async fn a_source_is_tested_and_what_is_wrong_with_it_is_the_answer() {
+    let app = TestApp::start().await;
+    app.photo("zoo/lion.jpg", b"x");
+    let told = app.post("/v1/sources/photos/test", json!({})).await.expect(StatusCode::OK);
+    assert_eq!(
+        (&told["ok"], &told["objects_seen"], &told["complete"], &told["sample"]["key"], &told["error"]),
+        (&json!(true), &json!(1), &json!(true), &json!("zoo/lion.jpg"), &json!(null))
+    );
+    std::fs::remove_dir_all(app.photos()).unwrap();
+    let told = app.post("/v1/sources/photos/test", json!({})).await.expect(StatusCode::OK);
+    assert_eq!(
+        (&told["ok"], &told["error"]["code"]),
+        (&json!(false), &json!("storage_unavailable")),
+        "{told}"
+    );
+    app.post("/v1/sources/nowhere/test", json!({})).await.refusal(StatusCode::NOT_FOUND, "not_found");
+}

@@ -63,6 +63,9 @@ impl Settings {
         if let Some(device) = &flags.device {
             env.set("LOOKALIKE_DEVICE", device);
         }
+        for text in &flags.sources {
+            env.declare_source(text);
+        }
         let data_dir = flags.data_dir.unwrap_or_else(|| env.data_dir());
         let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
         if env.get("LOOKALIKE_ARTIFACTS_URL").is_none() {
@@ -74,7 +77,7 @@ impl Settings {
         }
         let database = env.get("LOOKALIKE_DATABASE_URL").is_some().then(|| env.database(API_CONNECTIONS));
         let executable = config::executable().map_err(anyhow::Error::new)?;
-        let mut settings = Self {
+        let settings = Self {
             postgres_dirs: env.postgres_dirs(&executable),
             data_dir,
             executable,
@@ -86,12 +89,6 @@ impl Settings {
             log: env.log(),
         };
         let mut problems = env.finish(()).err().map_or_else(Vec::new, |ConfigError(problems)| problems);
-        for text in &flags.sources {
-            match config::parse_source(text) {
-                Ok((name, url)) => _ = settings.storage.sources.insert(name, url),
-                Err(problem) => problems.push(format!("--source: {problem}")),
-            }
-        }
         problems.extend(missing_folders(&settings.storage));
         if problems.is_empty() { Ok(settings) } else { Err(ConfigError(problems).into()) }
     }

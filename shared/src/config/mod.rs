@@ -6,6 +6,7 @@
 mod cache;
 mod local;
 mod secret;
+mod sources;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::domain::name::Name;
 pub use cache::CacheConfig;
 pub use local::{executable, temporary_dir};
 pub use secret::Secret;
+pub use sources::{Credentials, OWN_OPTIONS, Options, parse_source};
 pub use variables::{VARIABLES, Variable, env_example, markdown_table};
 
 /// The source that holds what users upload.
@@ -41,8 +43,8 @@ pub struct StorageConfig {
     pub artifacts_url: Url,
     /// Declared sources by name.
     pub sources: BTreeMap<Name, Url>,
-    /// Credentials and endpoints of object stores (`AWS_*`, `GOOGLE_*`, `AZURE_*`), as object_store names them.
-    pub credentials: BTreeMap<String, Secret>,
+    /// Credentials, endpoints and time-outs of object stores.
+    pub credentials: Credentials,
 }
 
 /// Bounds on what clients may send and pictures may be.
@@ -102,11 +104,38 @@ impl Default for Retention {
     }
 }
 
+/// What runs networks forward.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EngineChoice {
+    /// The fastest, measured for every model when it is loaded.
+    #[default]
+    Auto,
+    /// libtorch.
+    Torch,
+    /// OpenVINO, on a CPU; a model that it cannot run is refused.
+    OpenVino,
+}
+
+impl std::str::FromStr for EngineChoice {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        match word {
+            "auto" => Ok(Self::Auto),
+            "torch" => Ok(Self::Torch),
+            "openvino" => Ok(Self::OpenVino),
+            _ => Err(()),
+        }
+    }
+}
+
 /// The worker process.
 #[derive(Debug, Clone)]
 pub struct WorkerConfig {
     /// `auto`, `cpu`, `cuda` or `cuda:N`.
     pub device: String,
+    /// What runs networks forward.
+    pub engine: EngineChoice,
     /// The queues it takes jobs from.
     pub queues: Vec<Queue>,
     /// A worker not heard of for this long has lost its jobs.
@@ -126,6 +155,7 @@ impl WorkerConfig {
     pub fn for_testing() -> Self {
         Self {
             device: "cpu".to_owned(),
+            engine: EngineChoice::Auto,
             queues: Queue::ALL.to_vec(),
             lease: Duration::from_secs(4),
             grace: Duration::from_secs(10),
@@ -154,6 +184,8 @@ pub struct ConfigError(pub Vec<String>);
 pub struct Environment {
     values: BTreeMap<String, String>,
     problems: Vec<String>,
+    /// Sources that flags declare.
+    declared: Vec<(Name, Url)>,
 }
 
 impl Environment {
@@ -167,7 +199,7 @@ impl Environment {
 
     /// An environment of these values, for tests and for `up`, which decides some of them itself.
     pub fn from_values(values: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { values: values.into_iter().collect(), problems: Vec::new() }
+        Self { values: values.into_iter().collect(), problems: Vec::new(), declared: Vec::new() }
     }
 
     /// Sets a value, replacing what the process has.
@@ -194,26 +226,6 @@ impl Environment {
             self.problems.push("LOOKALIKE_DATABASE_URL must start with postgres://".to_owned());
         }
         DatabaseConfig { url: Secret::new(url), max_connections }
-    }
-
-    /// Reads the settings of sources and artifacts.
-    pub fn storage(&mut self) -> StorageConfig {
-        let text = self.required("LOOKALIKE_ARTIFACTS_URL");
-        let artifacts_url = self.url("LOOKALIKE_ARTIFACTS_URL", &text);
-        let mut sources = BTreeMap::new();
-        let declared = self.get("LOOKALIKE_SOURCES").unwrap_or_default().to_owned();
-        for part in declared.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty()) {
-            match parse_source(part) {
-                Ok((name, url)) => _ = sources.insert(name, url),
-                Err(problem) => self.problems.push(format!("LOOKALIKE_SOURCES: {problem}")),
-            }
-        }
-        let credentials = self
-            .values
-            .iter()
-            .filter(|(key, _)| ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|prefix| key.starts_with(prefix)));
-        let credentials = credentials.map(|(key, value)| (key.to_lowercase(), Secret::new(value))).collect();
-        StorageConfig { artifacts_url, sources, credentials }
     }
 
     /// Reads the settings of the HTTP service.
@@ -256,6 +268,7 @@ impl Environment {
         let grace: u64 = self.parsed("LOOKALIKE_GRACE_SECONDS", "whole seconds");
         WorkerConfig {
             device,
+            engine: self.parsed("LOOKALIKE_ENGINE", "auto, torch or openvino"),
             queues,
             lease: Duration::from_secs(lease),
             grace: Duration::from_secs(grace),
@@ -316,30 +329,6 @@ impl Environment {
     }
 }
 
-/// Reads one `NAME=URL`; a plain path stands for its `file://` URL.
-///
-/// # Errors
-/// A sentence that says what is wrong with it.
-pub fn parse_source(text: &str) -> Result<(Name, Url), String> {
-    let (name, target) = text
-        .split_once('=')
-        .ok_or_else(|| format!("\"{text}\" is no NAME=URL, e.g. photos=file:///photos"))?;
-    let name: Name = name.parse().map_err(|error| format!("{error}"))?;
-    if name.as_str() == UPLOADS {
-        return Err(format!("the name \"{UPLOADS}\" is taken by the built-in source"));
-    }
-    let url = if target.contains("://") {
-        Url::parse(target).map_err(|error| format!("\"{target}\" is no URL ({error})"))?
-    } else {
-        let path = std::path::absolute(target).map_err(|error| format!("\"{target}\": {error}"))?;
-        Url::from_directory_path(&path).map_err(|()| format!("\"{target}\" is no folder's path"))?
-    };
-    match url.scheme() {
-        "file" | "s3" | "gs" | "az" => Ok((name, url)),
-        other => Err(format!("source \"{name}\" has scheme {other}://, one of file, s3, gs, az expected")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -372,12 +361,6 @@ mod tests {
         env.worker();
         let ConfigError(problems) = env.finish(()).unwrap_err();
         assert_eq!(problems.len(), 7, "{problems:#?}");
-    }
-
-    #[test]
-    fn a_source_may_be_a_plain_folder() {
-        let (name, url) = parse_source("photos=/srv/photos").unwrap();
-        assert_eq!((name.as_str(), url.as_str()), ("photos", "file:///srv/photos/"));
     }
 
     #[test]

@@ -40,7 +40,17 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "LOOKALIKE_SOURCES",
         None,
-        "Sources to read pictures from, NAME=URL, separated by commas. Credentials come from AWS_*, GOOGLE_* and AZURE_* variables.",
+        "Sources to read pictures from, NAME=URL, separated by commas: a folder, file://, s3://, gs:// or az://. Credentials and endpoints come from AWS_*, GOOGLE_* and AZURE_* variables.",
+    ),
+    variable(
+        "LOOKALIKE_SOURCES_FILE",
+        None,
+        "A file of sources beside these: JSON, {NAME: {url, options}}, with the options of object_store.",
+    ),
+    variable(
+        "LOOKALIKE_SOURCE_<NAME>_<OPTION>",
+        None,
+        "An option of one source, over those of all: NAME in capitals with _ for -, OPTION of object_store, e.g. LOOKALIKE_SOURCE_PHOTOS_AWS_ENDPOINT, _ALLOW_HTTP, _CONNECT_TIMEOUT, _READ_TIMEOUT, or MAX_RETRIES and RETRY_TIMEOUT_MS.",
     ),
     variable("LOOKALIKE_LISTEN", Some("127.0.0.1:8080"), "Address and port of the API and the dashboard."),
     variable(
@@ -54,6 +64,11 @@ pub const VARIABLES: &[Variable] = &[
         "Set to true behind TLS: session cookies then travel over HTTPS only.",
     ),
     variable("LOOKALIKE_DEVICE", Some("auto"), "The worker's device: auto, cpu, cuda or cuda:N."),
+    variable(
+        "LOOKALIKE_ENGINE",
+        Some("auto"),
+        "What runs networks on a CPU: auto (the fastest, measured for every model), torch or openvino.",
+    ),
     variable(
         "LOOKALIKE_QUEUES",
         Some("train,index,search,maintenance"),

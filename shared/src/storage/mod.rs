@@ -1,22 +1,26 @@
 //! Where bytes live: declared sources of pictures, and the artifacts store for weights and uploads.
 //!
-//! Nothing a client names may leave a source: keys are parsed as relative paths without `.` and `..`, and a
-//! key of a local source must resolve, links followed, to a file under the source's root.
+//! Nothing a client names may leave a source: keys are checked as relative paths without `.` and `..`, and a file of a
+//! local source is read only when it lies, links followed, under the source's root. Credentials are in no error.
 
+mod error;
+mod keys;
+mod names;
+mod open;
 mod source;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use object_store::ObjectStore;
-use object_store::path::Path;
 use url::Url;
 use uuid::Uuid;
 
-use crate::config::{Secret, StorageConfig, UPLOADS};
+use crate::config::{Credentials, StorageConfig, UPLOADS};
 use crate::domain::name::Name;
+use open::Opening;
 
-pub use source::{ByteStream, Folder, Listing, Object, Source, StorageError, Writer};
+pub use error::StorageError;
+pub use source::{BrowsePage, ByteStream, Fetched, Folder, Listing, Object, Probe, Source, Writer};
 
 /// Where in the artifacts store everything of a model is: deleted as a whole with the model.
 pub fn model_folder(model: Uuid) -> String {
@@ -37,23 +41,34 @@ pub struct Storage {
 
 impl Storage {
     /// Opens every declared source and the artifacts store. A local folder of artifacts is made; a local
-    /// source must exist.
+    /// source must exist. Nothing is asked of object stores yet.
     ///
     /// # Errors
-    /// The first URL that cannot be opened, with the reason.
+    /// [`StorageError::Open`] with every URL that cannot be opened, and why.
     pub fn open(config: &StorageConfig) -> Result<Self, StorageError> {
+        let mut problems = Vec::new();
+        let mut open = |name: &str, url: &Url| {
+            let opened = open_url(name, url, &config.credentials);
+            opened
+                .map_err(|reason| problems.push(format!("cannot open {name}, {}: {reason}", shown(url))))
+                .ok()
+        };
         if config.artifacts_url.scheme() == "file"
             && let Ok(path) = config.artifacts_url.to_file_path()
         {
-            std::fs::create_dir_all(&path)
-                .map_err(|error| StorageError::open(&config.artifacts_url, error.to_string()))?;
+            // When it cannot be made, opening it tells.
+            _ = std::fs::create_dir_all(&path);
         }
-        let artifacts = open_url("artifacts", &config.artifacts_url, &config.credentials)?;
-        let uploads: Name = UPLOADS.parse().expect("a constant name");
-        let mut sources = BTreeMap::from([(uploads, artifacts.within(UPLOADS, UPLOADS))]);
+        let artifacts = open("artifacts", &config.artifacts_url);
+        let mut sources = BTreeMap::new();
         for (name, url) in &config.sources {
-            sources.insert(name.clone(), open_url(name.as_str(), url, &config.credentials)?);
+            sources.extend(open(name.as_str(), url).map(|source| (name.clone(), source)));
         }
+        let Some(artifacts) = artifacts.filter(|_| problems.is_empty()) else {
+            return Err(StorageError::Open { problems });
+        };
+        let uploads: Name = UPLOADS.parse().expect("a constant name");
+        sources.insert(uploads, artifacts.within(UPLOADS, UPLOADS));
         Ok(Self { sources: Arc::new(sources), artifacts })
     }
 
@@ -89,19 +104,19 @@ impl Storage {
     }
 }
 
-fn open_url(name: &str, url: &Url, credentials: &BTreeMap<String, Secret>) -> Result<Source, StorageError> {
+fn open_url(name: &str, url: &Url, credentials: &Credentials) -> Result<Source, String> {
     if url.scheme() == "file" {
-        let path = url.to_file_path().map_err(|()| StorageError::open(url, "no local path".to_owned()))?;
+        let path = url.to_file_path().map_err(|()| "no local path".to_owned())?;
         return Source::local(name, &path);
     }
-    let options = credentials.iter().map(|(key, value)| (key.clone(), value.expose().to_owned()));
-    let (store, prefix) = object_store::parse_url_opts(url, options)
-        .map_err(|error| StorageError::open(url, error.to_string()))?;
-    Ok(Source::remote(name, Arc::from(store as Box<dyn ObjectStore>), prefix, url))
+    let own = name.parse().ok().and_then(|name: Name| credentials.of_source.get(&name));
+    Source::bucket(name, url, Opening::new(url, &credentials.everywhere, own))
 }
 
-/// A key below `prefix`, both parsed.
-fn join(prefix: &Path, key: &str) -> Result<Path, object_store::path::Error> {
-    let below = Path::parse(key)?;
-    Ok(prefix.parts().chain(below.parts()).collect())
+/// A URL without a password.
+fn shown(url: &Url) -> String {
+    let mut shown = url.clone();
+    // A URL that cannot hold a password has none to hide.
+    _ = shown.set_password(None);
+    shown.to_string()
 }

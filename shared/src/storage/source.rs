@@ -1,13 +1,16 @@
 //! One named root that pictures are read from.
 
+mod browse;
+mod fetch;
 mod local;
+mod object;
+mod probe;
 mod stream;
 
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
@@ -15,6 +18,15 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
 use url::Url;
 
+use super::error::{StorageError, impossible, reason_of, status_of};
+use super::keys;
+use super::open::{Bucket, Opening, Patience};
+use local::Refusal;
+
+pub use browse::BrowsePage;
+pub use fetch::Fetched;
+pub use object::{Folder, Listing, Object};
+pub use probe::Probe;
 pub use stream::{ByteStream, Writer};
 
 /// A named root. Keys are relative to it and use `/`.
@@ -22,136 +34,42 @@ pub use stream::{ByteStream, Writer};
 pub struct Source {
     name: String,
     location: String,
-    store: Arc<dyn ObjectStore>,
+    place: Place,
+    /// The part of the place that it is.
     prefix: Path,
-    /// Of a local source: its canonical folder, which no key may leave.
-    root: Option<PathBuf>,
 }
 
-/// An object of a source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Object {
-    /// Its key, relative to the source.
-    pub key: String,
-    /// Its size in bytes.
-    pub size: u64,
-    /// When it last changed.
-    pub modified: DateTime<Utc>,
-    /// What tells its versions apart: the store's etag, or size and time.
-    pub etag: String,
-}
-
-/// What lies directly under a prefix.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listing {
-    /// The folders, by name.
-    pub folders: Vec<Folder>,
-    /// The objects, by key.
-    pub objects: Vec<Object>,
-}
-
-/// A folder of a source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Folder {
-    /// Its prefix, with a `/` at the end.
-    pub prefix: String,
-}
-
-/// Why bytes could not be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum StorageError {
-    /// No such source.
-    #[error("there is no source \"{name}\"; declared are: {declared}")]
-    UnknownSource {
-        /// The name asked for.
-        name: String,
-        /// The names there are.
-        declared: String,
+/// What keeps the objects.
+#[derive(Debug, Clone)]
+enum Place {
+    /// A local folder. It is read by code of our own, see [`local`], and written through object_store.
+    Folder {
+        /// Its canonical path, which no key may leave.
+        root: PathBuf,
+        store: Arc<dyn ObjectStore>,
     },
-    /// A source's URL cannot be opened.
-    #[error("cannot open {url}: {reason}")]
-    Open {
-        /// The URL, without credentials.
-        url: String,
-        /// What is wrong.
-        reason: String,
+    Bucket {
+        bucket: Bucket,
+        opening: Arc<Opening>,
     },
-    /// The key is no relative path, or leaves the source.
-    #[error("\"{key}\" is no key of source \"{source_name}\": {reason}")]
-    InvalidKey {
-        /// The source.
-        source_name: String,
-        /// The key.
-        key: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// No such object.
-    #[error("source \"{source_name}\" has no object \"{key}\"")]
-    NotFound {
-        /// The source.
-        source_name: String,
-        /// The key.
-        key: String,
-    },
-    /// The object is larger than the reader allows.
-    #[error("\"{key}\" has {size} bytes, more than the {limit} allowed")]
-    TooLarge {
-        /// The key.
-        key: String,
-        /// Its size.
-        size: u64,
-        /// The bound.
-        limit: u64,
-    },
-    /// A list of objects that the database holds could not be read; trying again may help.
-    #[error("{0}")]
-    Database(String),
-    /// The store itself failed; trying again may help.
-    #[error("source \"{source_name}\": {source}")]
-    Store {
-        /// The source.
-        source_name: String,
-        /// What the store said.
-        source: object_store::Error,
-    },
-}
-
-impl StorageError {
-    pub(super) fn open(url: &Url, reason: String) -> Self {
-        let mut shown = url.clone();
-        // A URL that cannot hold a password has none to hide.
-        _ = shown.set_password(None);
-        Self::Open { url: shown.to_string(), reason }
-    }
-
-    /// Whether the same call may succeed later.
-    pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Store { .. } | Self::Database(_))
-    }
 }
 
 impl Source {
     /// A local folder.
-    pub(super) fn local(name: &str, path: &FsPath) -> Result<Self, StorageError> {
-        let open = |error: std::io::Error| StorageError::Open {
-            url: path.display().to_string(),
-            reason: error.to_string(),
-        };
-        let root = path.canonicalize().map_err(open)?;
-        let store = LocalFileSystem::new_with_prefix(&root).map_err(|error| StorageError::Open {
-            url: path.display().to_string(),
-            reason: error.to_string(),
-        })?;
+    pub(super) fn local(name: &str, path: &FsPath) -> Result<Self, String> {
+        let root = path.canonicalize().map_err(|error| error.to_string())?;
+        let store = LocalFileSystem::new_with_prefix(&root).map_err(|error| error.to_string())?;
         let location = format!("file://{}", root.display());
-        let store: Arc<dyn ObjectStore> = Arc::new(store);
-        Ok(Self { name: name.to_owned(), location, store, prefix: Path::default(), root: Some(root) })
+        let place = Place::Folder { root, store: Arc::new(store) };
+        Ok(Self { name: name.to_owned(), location, place, prefix: Path::default() })
     }
 
     /// A bucket, or a part of one.
-    pub(super) fn remote(name: &str, store: Arc<dyn ObjectStore>, prefix: Path, url: &Url) -> Self {
+    pub(super) fn bucket(name: &str, url: &Url, opening: Opening) -> Result<Self, String> {
+        let (bucket, prefix) = opening.open(Patience::Usual)?;
         let location = format!("{}://{}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path());
-        Self { name: name.to_owned(), location, store, prefix, root: None }
+        let place = Place::Bucket { bucket, opening: Arc::new(opening) };
+        Ok(Self { name: name.to_owned(), location, place, prefix })
     }
 
     /// A part of this source as a source of its own.
@@ -171,7 +89,9 @@ impl Source {
         &self.location
     }
 
-    /// Every object under `prefix` (a folder), in no particular order, as a stream of constant memory.
+    /// Every object under `prefix` (a folder), in no particular order, as a stream of constant memory. What has a
+    /// name but cannot be read, a folder that may not be looked into among them, is an object too, see
+    /// [`Object::is_unreadable`]. What stands for an empty folder in a bucket is left out.
     ///
     /// # Errors
     /// An invalid prefix at once; the store's failures in the stream.
@@ -179,59 +99,24 @@ impl Source {
         &self,
         prefix: &str,
     ) -> Result<BoxStream<'static, Result<Object, StorageError>>, StorageError> {
-        let path = self.path(prefix)?;
-        if let Some(root) = &self.root {
-            let (base, below) = (root.join(self.prefix.as_ref()), root.join(path.as_ref()));
-            return Ok(local::walk(root.clone(), base, below).map(Ok).boxed());
-        }
-        let this = self.clone();
-        let stream = self.store.list(Some(&path)).map(move |meta| match meta {
-            Ok(meta) => Ok(this.object(meta)),
-            Err(error) => Err(this.store_error("", error)),
-        });
-        Ok(stream.boxed())
-    }
-
-    /// The folders and objects directly under `prefix`.
-    ///
-    /// # Errors
-    /// An invalid prefix, or the store's failure.
-    pub async fn browse(&self, prefix: &str) -> Result<Listing, StorageError> {
-        let path = self.path(prefix)?;
-        self.check_root(prefix).await?;
-        let mut listing = match &self.root {
-            Some(root) => {
-                let (base, below) = (root.join(self.prefix.as_ref()), root.join(path.as_ref()));
-                let found = local::browse(root.clone(), base, below).await;
-                found.map_err(|error| self.store_error(prefix, error))?
+        let (this, folder) = (self.clone(), prefix.to_owned());
+        match &self.place {
+            Place::Folder { root, .. } => {
+                let objects = local::walk(root.clone(), self.base(root), self.folder(root, prefix)?);
+                Ok(objects.map_err(move |refusal| this.refusal(&folder, refusal)).boxed())
             }
-            None => {
-                let found = self.store.list_with_delimiter(Some(&path)).await;
-                let found = found.map_err(|error| self.store_error(prefix, error))?;
-                let folder = |path: &Path| Folder { prefix: format!("{}/", self.key_of(path)) };
-                Listing {
-                    folders: found.common_prefixes.iter().map(folder).collect(),
-                    objects: found.objects.into_iter().map(|meta| self.object(meta)).collect(),
-                }
+            Place::Bucket { bucket, .. } => {
+                let path = self.in_bucket(folder_of(prefix))?;
+                let objects = bucket.store.list(Some(&path)).filter_map(move |meta| {
+                    let object = match meta {
+                        Ok(meta) => this.object(meta).map(Ok),
+                        Err(error) => Some(Err(this.store_error(&folder, &error))),
+                    };
+                    std::future::ready(object)
+                });
+                Ok(objects.boxed())
             }
-        };
-        listing.folders.sort_by(|a, b| a.prefix.cmp(&b.prefix));
-        listing.objects.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok(listing)
-    }
-
-    /// The bytes of an object, refused before they are read when there are more than `limit`.
-    ///
-    /// # Errors
-    /// [`StorageError`], `NotFound` and `TooLarge` among them.
-    pub async fn get(&self, key: &str, limit: u64) -> Result<Bytes, StorageError> {
-        let path = self.path(key)?;
-        self.check_root(key).await?;
-        let found = self.store.get(&path).await.map_err(|error| self.store_error(key, error))?;
-        if found.meta.size > limit {
-            return Err(StorageError::TooLarge { key: key.to_owned(), size: found.meta.size, limit });
         }
-        found.bytes().await.map_err(|error| self.store_error(key, error))
     }
 
     /// Size, time and etag of an object.
@@ -239,10 +124,19 @@ impl Source {
     /// # Errors
     /// [`StorageError`], `NotFound` among them.
     pub async fn head(&self, key: &str) -> Result<Object, StorageError> {
-        let path = self.path(key)?;
-        self.check_root(key).await?;
-        let meta = self.store.head(&path).await.map_err(|error| self.store_error(key, error))?;
-        Ok(self.object(meta))
+        match &self.place {
+            Place::Folder { root, .. } => {
+                let (root, path) = (root.clone(), self.file(root, key)?);
+                let opened = blocking(move || local::open(&root, &path)).await;
+                let opened = opened.map_err(|refusal| self.refusal(key, refusal))?;
+                Ok(opened.object(key))
+            }
+            Place::Bucket { bucket, .. } => {
+                let path = self.in_bucket(key)?;
+                let meta = bucket.store.head(&path).await.map_err(|error| self.store_error(key, &error))?;
+                Ok(Object::of_bucket(key.to_owned(), &meta))
+            }
+        }
     }
 
     /// Writes an object whole: a reader sees the old bytes or the new ones.
@@ -250,9 +144,9 @@ impl Source {
     /// # Errors
     /// [`StorageError`].
     pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), StorageError> {
-        let path = self.path(key)?;
-        let put = self.store.put(&path, PutPayload::from_bytes(bytes)).await;
-        put.map(|_| ()).map_err(|error| self.store_error(key, error))
+        let path = self.new_path(key)?;
+        let put = self.store().put(&path, PutPayload::from_bytes(bytes)).await;
+        put.map(|_| ()).map_err(|error| self.store_error(key, &error))
     }
 
     /// Deletes an object; one that is gone already is no error.
@@ -260,10 +154,10 @@ impl Source {
     /// # Errors
     /// [`StorageError`].
     pub async fn delete(&self, key: &str) -> Result<(), StorageError> {
-        let path = self.path(key)?;
-        match self.store.delete(&path).await {
+        let path = self.new_path(key)?;
+        match self.store().delete(&path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(self.store_error(key, error)),
+            Err(error) => Err(self.store_error(key, &error)),
         }
     }
 
@@ -276,74 +170,123 @@ impl Source {
         for object in &objects {
             self.delete(&object.key).await?;
         }
-        if let Some(root) = &self.root {
-            local::remove_empty(root.join(self.path(prefix)?.as_ref())).await;
+        if let Place::Folder { root, .. } = &self.place {
+            local::remove_empty(self.folder(root, prefix)?).await;
         }
         Ok(objects.len() as u64)
     }
 
-    fn path(&self, key: &str) -> Result<Path, StorageError> {
-        super::join(&self.prefix, key.trim_end_matches('/')).map_err(|error| StorageError::InvalidKey {
-            source_name: self.name.clone(),
-            key: key.to_owned(),
-            reason: error.to_string(),
-        })
-    }
-
-    /// Refuses a key of a local source that leads, links followed, out of its root.
-    async fn check_root(&self, key: &str) -> Result<(), StorageError> {
-        let Some(root) = &self.root else { return Ok(()) };
-        let path = self.path(key)?;
-        let on_disk = root.join(path.as_ref());
-        match tokio::fs::canonicalize(&on_disk).await {
-            Ok(real) if !real.starts_with(root) => Err(StorageError::InvalidKey {
-                source_name: self.name.clone(),
-                key: key.to_owned(),
-                reason: "it leads out of the source".to_owned(),
-            }),
-            // What is missing is told by the read itself.
-            Ok(_) | Err(_) => Ok(()),
+    fn store(&self) -> &Arc<dyn ObjectStore> {
+        match &self.place {
+            Place::Folder { store, .. } => store,
+            Place::Bucket { bucket, .. } => &bucket.store,
         }
     }
 
-    fn object(&self, meta: ObjectMeta) -> Object {
-        let own = meta.e_tag.filter(|_| self.root.is_none());
-        let etag = own.unwrap_or_else(|| local::etag(meta.size, meta.last_modified));
-        let key = self.key_of(&meta.location);
-        Object { key, size: meta.size, modified: meta.last_modified, etag }
+    /// The folder that local keys are relative to.
+    fn base(&self, root: &FsPath) -> PathBuf {
+        if self.prefix.is_root() { root.to_owned() } else { root.join(self.prefix.as_ref()) }
     }
 
-    fn key_of(&self, path: &Path) -> String {
-        let whole = path.as_ref();
-        let prefix = self.prefix.as_ref();
-        let below = whole.strip_prefix(prefix).unwrap_or(whole);
-        below.trim_start_matches('/').to_owned()
+    /// Where the file of a local key is.
+    fn file(&self, root: &FsPath, key: &str) -> Result<PathBuf, StorageError> {
+        keys::check_local(key).map_err(|reason| self.invalid(key, reason))?;
+        let base = self.base(root);
+        Ok(if key.is_empty() { base } else { base.join(key) })
     }
 
-    fn store_error(&self, key: &str, error: object_store::Error) -> StorageError {
-        let source_name = self.name.clone();
-        if matches!(error, object_store::Error::NotFound { .. }) {
-            return StorageError::NotFound { source_name, key: key.to_owned() };
+    fn folder(&self, root: &FsPath, prefix: &str) -> Result<PathBuf, StorageError> {
+        self.file(root, prefix.trim_end_matches('/'))
+    }
+
+    fn in_bucket(&self, key: &str) -> Result<Path, StorageError> {
+        keys::in_bucket(&self.prefix, key).map_err(|reason| self.invalid(key, reason))
+    }
+
+    /// The path of what is written: stricter than what is read.
+    fn new_path(&self, key: &str) -> Result<Path, StorageError> {
+        let below = Path::parse(key.trim_end_matches('/'));
+        let below = below.map_err(|error| self.invalid(key, error.to_string()))?;
+        Ok(self.prefix.parts().chain(below.parts()).collect())
+    }
+
+    /// What a bucket lists, unless it only stands for an empty folder.
+    fn object(&self, meta: ObjectMeta) -> Option<Object> {
+        let name = keys::unescape(meta.location.as_ref());
+        if name.ends_with('/') && meta.size == 0 {
+            return None;
         }
-        if let Some(reason) = impossible(&error) {
-            return StorageError::InvalidKey { source_name, key: key.to_owned(), reason };
+        Some(Object::of_bucket(self.key_of(&name), &meta))
+    }
+
+    /// The key of a name in the bucket.
+    fn key_of(&self, name: &str) -> String {
+        let below = name.strip_prefix(self.prefix.as_ref()).unwrap_or(name);
+        if self.prefix.is_root() {
+            below.to_owned()
+        } else {
+            below.strip_prefix('/').unwrap_or(below).to_owned()
         }
-        StorageError::Store { source_name, source: error }
+    }
+
+    fn invalid(&self, key: &str, reason: String) -> StorageError {
+        StorageError::InvalidKey { source_name: self.name.clone(), key: key.to_owned(), reason }
+    }
+
+    fn refusal(&self, key: &str, refusal: Refusal) -> StorageError {
+        let (source_name, key) = (self.name.clone(), key.to_owned());
+        match refusal {
+            // No file has such a name: this is how a list tells of one that is no UTF-8.
+            Refusal::Missing if key.contains(char::REPLACEMENT_CHARACTER) => {
+                self.invalid(&key, "the name of its file is no UTF-8".to_owned())
+            }
+            Refusal::Missing => StorageError::NotFound { source_name, key },
+            Refusal::Invalid(reason) => StorageError::InvalidKey { source_name, key, reason },
+            Refusal::Denied(reason) => StorageError::Denied { source_name, key, reason },
+            Refusal::TooLarge { size, limit } => StorageError::TooLarge { key, size, limit },
+            Refusal::Changed => StorageError::Changed { source_name, key },
+            Refusal::Failed(reason) => StorageError::Store { source_name, reason },
+        }
+    }
+
+    fn store_error(&self, key: &str, error: &object_store::Error) -> StorageError {
+        let (source_name, key) = (self.name.clone(), key.to_owned());
+        let reason = match &self.place {
+            Place::Folder { .. } => reason_of(error),
+            Place::Bucket { opening, .. } => opening.redact(&reason_of(error)),
+        };
+        // Only failed reads of objects have kinds, failed lists do not.
+        let status = status_of(error);
+        if matches!(error, object_store::Error::NotFound { .. }) || status == Some(404) {
+            return StorageError::NotFound { source_name, key };
+        }
+        let is_denied = matches!(
+            error,
+            object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }
+        );
+        if is_denied || matches!(status, Some(401 | 403)) {
+            return StorageError::Denied { source_name, key, reason };
+        }
+        let is_no_name =
+            || ["KeyTooLong", "InvalidURI", "InvalidObjectName"].iter().any(|code| reason.contains(code));
+        if let Some(reason) =
+            impossible(error).or_else(|| (status == Some(400) && is_no_name()).then(|| reason.clone()))
+        {
+            return StorageError::InvalidKey { source_name, key, reason };
+        }
+        StorageError::Store { source_name, reason }
     }
 }
 
-/// Why the file system can never have such a file, if that is what it says.
-fn impossible(error: &object_store::Error) -> Option<String> {
-    use std::io::ErrorKind::{InvalidFilename, InvalidInput, IsADirectory, NotADirectory};
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        if kind
-            .is_some_and(|kind| matches!(kind, InvalidFilename | InvalidInput | IsADirectory | NotADirectory))
-        {
-            return Some(error.to_string());
-        }
-        cause = error.source();
-    }
-    None
+/// A folder's prefix without the slash that ends it.
+fn folder_of(prefix: &str) -> &str {
+    prefix.strip_suffix('/').unwrap_or(prefix)
+}
+
+/// Does file work where it may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Refusal::Failed(error.to_string())))
 }

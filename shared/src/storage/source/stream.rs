@@ -2,14 +2,17 @@
 //!
 //! A written object appears whole when its writer is finished, and not at all when it is aborted.
 
-use bytes::Bytes;
-use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
+use bytes::{Bytes, BytesMut};
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt, TryStreamExt};
 use object_store::ObjectStoreExt;
 use object_store::buffered::BufWriter;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Object, Source, StorageError};
+use super::{Object, Place, Source, StorageError, blocking, local};
+
+/// Bytes of a file that are read at a time.
+const PIECE: usize = 256 << 10;
 
 /// An object's bytes, piece by piece.
 pub type ByteStream = BoxStream<'static, Result<Bytes, StorageError>>;
@@ -28,12 +31,19 @@ impl Source {
     /// # Errors
     /// [`StorageError`], `NotFound` among them; the store's later failures in the stream.
     pub async fn open(&self, key: &str) -> Result<(Object, ByteStream), StorageError> {
-        let path = self.path(key)?;
-        self.check_root(key).await?;
-        let found = self.store.get(&path).await.map_err(|error| self.store_error(key, error))?;
-        let object = self.object(found.meta.clone());
+        if let Place::Folder { root, .. } = &self.place {
+            let (root, path) = (root.clone(), self.file(root, key)?);
+            let opened = blocking(move || local::open(&root, &path)).await;
+            let opened = opened.map_err(|refusal| self.refusal(key, refusal))?;
+            let (object, this, key) = (opened.object(key), self.clone(), key.to_owned());
+            let pieces = pieces(opened.file).map_err(move |error| this.refusal(&key, error.into()));
+            return Ok((object, pieces.boxed()));
+        }
+        let path = self.in_bucket(key)?;
+        let found = self.store().get(&path).await.map_err(|error| self.store_error(key, &error))?;
+        let object = Object::of_bucket(key.to_owned(), &found.meta);
         let (this, key) = (self.clone(), key.to_owned());
-        let bytes = found.into_stream().map_err(move |error| this.store_error(&key, error));
+        let bytes = found.into_stream().map_err(move |error| this.store_error(&key, &error));
         Ok((object, bytes.boxed()))
     }
 
@@ -42,7 +52,7 @@ impl Source {
     /// # Errors
     /// [`StorageError::InvalidKey`].
     pub fn writer(&self, key: &str) -> Result<Writer, StorageError> {
-        let inner = BufWriter::new(self.store.clone(), self.path(key)?);
+        let inner = BufWriter::new(self.store().clone(), self.new_path(key)?);
         Ok(Writer { source: self.clone(), key: key.to_owned(), inner })
     }
 }
@@ -54,7 +64,7 @@ impl Writer {
     /// The store's failure; abort then.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), StorageError> {
         let done = self.inner.put(bytes).await;
-        done.map_err(|error| self.source.store_error(&self.key, error))
+        done.map_err(|error| self.source.store_error(&self.key, &error))
     }
 
     /// Makes the object, whole.
@@ -65,7 +75,7 @@ impl Writer {
         let done = self.inner.shutdown().await;
         done.map_err(|error| {
             let source = Box::new(error);
-            self.source.store_error(&self.key, object_store::Error::Generic { store: "writer", source })
+            self.source.store_error(&self.key, &object_store::Error::Generic { store: "writer", source })
         })
     }
 
@@ -75,6 +85,15 @@ impl Writer {
     /// The store's failure: a part may be left behind.
     pub async fn abort(mut self) -> Result<(), StorageError> {
         let done = self.inner.abort().await;
-        done.map_err(|error| self.source.store_error(&self.key, error))
+        done.map_err(|error| self.source.store_error(&self.key, &error))
     }
+}
+
+/// A file, piece by piece.
+fn pieces(file: std::fs::File) -> impl Stream<Item = std::io::Result<Bytes>> + Send {
+    stream::try_unfold(tokio::fs::File::from_std(file), async |mut file| {
+        let mut piece = BytesMut::with_capacity(PIECE);
+        let read = file.read_buf(&mut piece).await?;
+        Ok((read > 0).then(|| (piece.freeze(), file)))
+    })
 }
