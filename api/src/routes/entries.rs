@@ -9,8 +9,11 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, web};
 use futures::StreamExt;
 use futures::stream;
 use lookalike_shared::db::gallery::{self, Entry};
+use lookalike_shared::db::generations::{self, has_vanished};
+use lookalike_shared::db::indexes::Index;
 use lookalike_shared::db::models::{self, Model};
 use lookalike_shared::db::{self, DbError, PgConnection};
+use lookalike_shared::domain::generation::GenerationState;
 use lookalike_shared::domain::name::Name;
 use lookalike_shared::storage::StorageError;
 use serde::Deserialize;
@@ -51,20 +54,31 @@ struct EntryFilter {
     class: Option<String>,
 }
 
-/// The active generation of an index and its model.
-struct Active {
-    generation: i32,
-    model: Model,
+/// How often a read begins again whose generation was dropped after it was looked up.
+const SWAPS: usize = 3;
+
+/// Reads from the active generation of an index; from the one that took its place when it was dropped meanwhile.
+async fn in_active<T>(
+    state: &State,
+    name: &Name,
+    read: impl AsyncFn(&mut PgConnection, i32, &Index) -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    let mut connection = state.db.acquire().await.map_err(DbError::from)?;
+    for _ in 0..SWAPS {
+        let index = indexes::find(&mut connection, name).await?;
+        let Some(generation) = index.generation else { break };
+        match read(&mut connection, generation, &index).await {
+            Err(error) if error.is_of(has_vanished) => {}
+            done => return done,
+        }
+    }
+    Err(ApiError::conflict(format!("index \"{name}\" has no active generation")))
 }
 
-async fn active(connection: &mut PgConnection, name: &Name) -> Result<Active, ApiError> {
-    let index = indexes::find(&mut *connection, name).await?;
-    match (index.generation, index.model_id) {
-        (Some(generation), Some(model)) => {
-            Ok(Active { generation, model: models::get_model_by_id(connection, model).await? })
-        }
-        _ => Err(ApiError::conflict(format!("index \"{name}\" has no active generation"))),
-    }
+/// The model of an index's active generation.
+async fn model_of(connection: &mut PgConnection, index: &Index) -> Result<Model, ApiError> {
+    let none = || ApiError::conflict(format!("index \"{}\" has no active generation", index.name));
+    Ok(models::get_model_by_id(connection, index.model_id.ok_or_else(none)?).await?)
 }
 
 /// The entries of an index, in the order they were indexed.
@@ -87,12 +101,14 @@ async fn list_entries(
     page: Query<Page>,
 ) -> Result<web::Json<Listed<EntryView>>, ApiError> {
     let (limit, after) = (page.limit()?, page.after()?);
-    let mut connection = state.db.acquire().await.map_err(DbError::from)?;
-    let Active { generation, model } = active(&mut connection, &name).await?;
-    let class = filter.class.as_deref().map(|class| class_id(&model, class)).transpose()?;
-    let found = gallery::list_entries(&mut *connection, generation, class, after, limit + 1).await?;
-    let view = |entry| EntryView::of(name.as_str(), &model.classes, entry);
-    Ok(web::Json(Listed::of_rows(found, limit, |last| last.entry_id, view)))
+    let read = async |connection: &mut PgConnection, generation: i32, index: &Index| {
+        let model = model_of(connection, index).await?;
+        let class = filter.class.as_deref().map(|class| class_id(&model, class)).transpose()?;
+        let found = gallery::list_entries(&mut *connection, generation, class, after, limit + 1).await?;
+        let view = |entry| EntryView::of(name.as_str(), &model.classes, entry);
+        Ok(Listed::of_rows(found, limit, |last| last.entry_id, view))
+    };
+    in_active(&state, &name, read).await.map(web::Json)
 }
 
 fn class_id(model: &Model, class: &str) -> Result<i32, ApiError> {
@@ -122,10 +138,12 @@ async fn get_entry(
     path: web::Path<(Name, Uuid)>,
 ) -> Result<HttpResponse, ApiError> {
     let (name, id) = path.into_inner();
-    let mut connection = state.db.acquire().await.map_err(DbError::from)?;
-    let Active { generation, model } = active(&mut connection, &name).await?;
-    let entry = find(&mut connection, generation, id).await?;
-    Ok(etag::respond(&request, &EntryView::of(name.as_str(), &model.classes, entry)))
+    let read = async |connection: &mut PgConnection, generation: i32, index: &Index| {
+        let model = model_of(connection, index).await?;
+        let entry = find(connection, generation, id).await?;
+        Ok(EntryView::of(name.as_str(), &model.classes, entry))
+    };
+    Ok(etag::respond(&request, &in_active(&state, &name, read).await?))
 }
 
 async fn find(connection: &mut PgConnection, generation: i32, id: Uuid) -> Result<Entry, ApiError> {
@@ -134,7 +152,9 @@ async fn find(connection: &mut PgConnection, generation: i32, id: Uuid) -> Resul
 
 /// Take an entry out of the index.
 ///
-/// Its picture stays in its source; an index job over the same prefix puts it back. Needs scope `manage`.
+/// Vectors, thumbnail and the note of what was indexed go; its picture stays in its source. So the next index job over
+/// the same prefix, in mode `add` or `sync`, puts it back while the object is there: to keep a picture out, take it out
+/// of the source. A rebuild under way leaves it out too. Needs scope `manage`.
 #[utoipa::path(
     tag = "indexes",
     params(("name" = Name, Path, description = "The index"), ("id" = Uuid, Path, description = "The entry")),
@@ -150,20 +170,27 @@ async fn delete_entry(
     path: web::Path<(Name, Uuid)>,
 ) -> Result<HttpResponse, ApiError> {
     let (name, id) = path.into_inner();
-    let mut tx = db::begin(&state.db).await?;
-    let generation = active(&mut tx, &name).await?.generation;
-    if gallery::lock_generation(&mut tx, generation).await?.is_none() {
-        return Err(ApiError::index_not_found(name));
+    for _ in 0..SWAPS {
+        let mut tx = db::begin(&state.db).await?;
+        let index = indexes::find(&mut tx, &name).await?;
+        let Some(generation) = index.generation else { break };
+        // What was active may have been swapped before its row could be had.
+        if gallery::lock_generation(&mut tx, generation).await?.as_deref()
+            != Some(GenerationState::Active.as_str())
+        {
+            continue;
+        }
+        let entry = find(&mut tx, generation, id).await?;
+        generations::remove_entries(&mut tx, generation, &[(entry.class_id, id)]).await?;
+        db::commit(tx).await?;
+        return Ok(HttpResponse::NoContent().finish());
     }
-    let entry = find(&mut tx, generation, id).await?;
-    gallery::delete_vectors(&mut *tx, generation, &[(entry.class_id, id)]).await?;
-    gallery::forget_entries(&mut *tx, generation, &[id]).await?;
-    gallery::bump_partitions(&mut *tx, generation, &[(entry.class_id, -1)]).await?;
-    db::commit(tx).await?;
-    Ok(HttpResponse::NoContent().finish())
+    Err(ApiError::conflict(format!("index \"{name}\" has no active generation")))
 }
 
 /// A small JPEG of an entry.
+///
+/// Also of one that only an earlier generation holds, while that is kept: hits of a search outlive a swap.
 #[utoipa::path(
     tag = "indexes",
     params(("name" = Name, Path, description = "The index"), ("id" = Uuid, Path, description = "The entry")),
@@ -181,10 +208,10 @@ async fn get_thumbnail(
     path: web::Path<(Name, Uuid)>,
 ) -> Result<HttpResponse, ApiError> {
     let (name, id) = path.into_inner();
-    let mut connection = state.db.acquire().await.map_err(DbError::from)?;
-    let index = indexes::find(&mut connection, &name).await?;
-    let generation = index.generation.ok_or_else(|| ApiError::not_found("entry", id))?;
-    let found = gallery::find_thumbnail(&mut *connection, generation, id).await?;
+    let find = async |connection: &mut PgConnection, generation: i32| {
+        gallery::find_thumbnail(connection, generation, id).await
+    };
+    let found = in_any(&state, &name, find).await?;
     let bytes = found.ok_or_else(|| ApiError::not_found("entry", id))?;
     let tag = etag::of(&bytes);
     let mut response = picture_response(&request, &tag);
@@ -195,6 +222,8 @@ async fn get_thumbnail(
 }
 
 /// The picture of an entry, from its source.
+///
+/// Also of one that only an earlier generation holds, while that is kept: hits of a search outlive a swap.
 #[utoipa::path(
     tag = "indexes",
     params(("name" = Name, Path, description = "The index"), ("id" = Uuid, Path, description = "The entry")),
@@ -213,12 +242,42 @@ async fn get_image(
     path: web::Path<(Name, Uuid)>,
 ) -> Result<HttpResponse, ApiError> {
     let (name, id) = path.into_inner();
-    let mut connection = state.db.acquire().await.map_err(DbError::from)?;
-    let index = indexes::find(&mut connection, &name).await?;
-    let generation = index.generation.ok_or_else(|| ApiError::not_found("entry", id))?;
-    let entry = find(&mut connection, generation, id).await?;
-    drop(connection);
+    let find = async |connection: &mut PgConnection, generation: i32| {
+        gallery::find_entry(connection, generation, id).await
+    };
+    let entry = in_any(&state, &name, find).await?.ok_or_else(|| ApiError::not_found("entry", id))?;
     serve(&state, &request, &entry.uri).await
+}
+
+/// Finds something in the active generation of an index or, when it is not there, in those that were active before, the
+/// last one first.
+async fn in_any<T>(
+    state: &State,
+    name: &Name,
+    find: impl AsyncFn(&mut PgConnection, i32) -> Result<Option<T>, DbError>,
+) -> Result<Option<T>, ApiError> {
+    let mut connection = state.db.acquire().await.map_err(DbError::from)?;
+    let index = indexes::find(&mut connection, name).await?;
+    let look = async |connection: &mut PgConnection, generation| match find(connection, generation).await {
+        Err(error) if has_vanished(&error) => Ok(None),
+        found => found,
+    };
+    if let Some(active) = index.generation
+        && let Some(found) = look(&mut connection, active).await?
+    {
+        return Ok(Some(found));
+    }
+    let mut others = db::indexes::list_generations(&mut *connection, index.id).await?;
+    others.retain(|other| {
+        other.state.is_whole() && other.activated_at.is_some() && Some(other.id) != index.generation
+    });
+    others.sort_by_key(|other| std::cmp::Reverse(other.activated_at));
+    for other in others {
+        if let Some(found) = look(&mut connection, other.id).await? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 /// Streams an object, named by its `source/key`.
@@ -233,6 +292,8 @@ async fn serve(state: &State, request: &HttpRequest, uri: &str) -> Result<HttpRe
         | StorageError::UnknownSource { .. }
         | StorageError::Open { .. }
         | StorageError::TooLarge { .. }
+        | StorageError::Denied { .. }
+        | StorageError::Changed { .. }
         | StorageError::Database(_)
         | StorageError::Store { .. } => error.into(),
     })?;

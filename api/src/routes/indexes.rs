@@ -1,15 +1,17 @@
-//! Indexes: made, looked at, emptied, rolled back and deleted.
+//! Indexes: made, looked at, changed, emptied and deleted. Their generations are in [`super::generations`].
 //!
 //! Whatever changes an index's generations holds the index's row; whatever changes a generation's entries holds
-//! the generation's.
+//! the generation's. Tables are taken last, and never waited for longer than searches can stand.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use lookalike_shared::db::indexes::{self, Generation, Index};
 use lookalike_shared::db::models::{self, Model};
-use lookalike_shared::db::{self, DbError, PgConnection, gallery};
+use lookalike_shared::db::{self, DbError, PgConnection, generations};
+use lookalike_shared::domain::generation::{GenerationState, MAX_KEPT};
 use lookalike_shared::domain::name::Name;
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -22,7 +24,9 @@ use crate::idempotency::{self, Created};
 use crate::paging::{Listed, Page};
 use crate::problem::{ApiError, Problem};
 use crate::state::State;
-use crate::views::index::{GenerationView, IndexDetailView, IndexView, NewIndexRequest, PartitionView};
+use crate::views::index::{
+    GenerationView, IndexChangesRequest, IndexDetailView, IndexView, NewIndexRequest, PartitionView,
+};
 
 /// Mounts the routes.
 pub fn configure(config: &mut ServiceConfig<'_>) {
@@ -31,8 +35,8 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(make_index)
         .service(get_index)
         .service(delete_index)
-        .service(clear_index)
-        .service(roll_back_index);
+        .service(change_index)
+        .service(clear_index);
 }
 
 /// Every index, by name.
@@ -143,9 +147,45 @@ async fn get_index(
     Ok(etag::respond(&request, &detail(&mut connection, index).await?))
 }
 
+/// Change how many retired generations an index keeps.
+///
+/// It counts from the next swap, activation or rollback on: then those that were active last stay, and the others are
+/// dropped. Generations that are ready stay for 7 days at least, whatever is set here. Needs scope `manage`.
+#[utoipa::path(
+    tag = "indexes",
+    params(("name" = Name, Path, description = "The index")),
+    request_body = IndexChangesRequest,
+    responses(
+        (status = 200, description = "The index as it is now", body = IndexDetailView),
+        (status = 404, description = "No such index", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Rules are broken", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+#[patch("/indexes/{name}")]
+async fn change_index(
+    _caller: Caller<Manage>,
+    state: web::Data<State>,
+    name: web::Path<Name>,
+    body: Json<IndexChangesRequest>,
+) -> Result<web::Json<IndexDetailView>, ApiError> {
+    let mut tx = db::begin(&state.db).await?;
+    let index = find(&mut tx, &name).await?;
+    if let Some(count) = body.0.keep_generations {
+        if !(0..=MAX_KEPT).contains(&count) {
+            let detail = format!("{count} is out of range, 0 to {MAX_KEPT} expected");
+            return Err(ApiError::invalid_field("/keep_generations", detail));
+        }
+        indexes::set_keep_generations(&mut *tx, index.id, count).await?;
+    }
+    let index = find(&mut tx, &name).await?;
+    let changed = detail(&mut tx, index).await?;
+    db::commit(tx).await?;
+    Ok(web::Json(changed))
+}
+
 /// Empty an index.
 ///
-/// Its model and earlier generations stay. An index job that runs meanwhile goes on filling it; a rebuild that runs
+/// Its model and its other generations stay. An index job that runs meanwhile goes on filling it; a rebuild that runs
 /// ends, for it would bring back what was there. Needs scope `manage`.
 #[utoipa::path(
     tag = "indexes",
@@ -161,57 +201,32 @@ async fn clear_index(
     state: web::Data<State>,
     name: web::Path<Name>,
 ) -> Result<web::Json<IndexDetailView>, ApiError> {
-    let mut tx = db::begin(&state.db).await?;
-    let index = lock(&mut tx, &name).await?;
-    if let Some(generation) = index.generation {
-        gallery::lock_generation(&mut tx, generation).await?;
-        gallery::clear_generation(&mut tx, generation).await?;
-    }
-    for generation in indexes::list_building(&mut *tx, &[index.id]).await? {
-        indexes::drop_generation(&mut tx, generation.id).await?;
-    }
-    let index = find(&mut tx, &name).await?;
-    let cleared = detail(&mut tx, index).await?;
-    db::commit(tx).await?;
-    Ok(web::Json(cleared))
+    let cleared = patiently(async |patience| clear(&state, &name, patience).await).await?;
+    cleared.map(web::Json).ok_or_else(|| ApiError::index_not_found(&*name))
 }
 
-/// Go back to the generation before.
-///
-/// The generation that was active last becomes the active one again, and the active one retires. Needs scope `manage`.
-#[utoipa::path(
-    tag = "indexes",
-    params(("name" = Name, Path, description = "The index")),
-    responses(
-        (status = 200, description = "The index with its other generation", body = IndexDetailView),
-        (status = 404, description = "No such index", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "There is no earlier generation", body = Problem,
-         content_type = "application/problem+json"),
-    )
-)]
-#[post("/indexes/{name}/rollback")]
-async fn roll_back_index(
-    _caller: Caller<Manage>,
-    state: web::Data<State>,
-    name: web::Path<Name>,
-) -> Result<web::Json<IndexDetailView>, ApiError> {
+async fn clear(state: &State, name: &Name, patience: Duration) -> Result<Option<IndexDetailView>, DbError> {
     let mut tx = db::begin(&state.db).await?;
-    let index = lock(&mut tx, &name).await?;
-    let generations = indexes::list_generations(&mut *tx, index.id).await?;
-    let retired = generations.iter().filter(|generation| generation.state == "retired");
-    let retired = retired.max_by_key(|generation| generation.activated_at);
-    let none = || ApiError::conflict(format!("index \"{}\" has no earlier generation", index.name));
-    let generation = retired.ok_or_else(none)?.id;
-    indexes::activate_generation(&mut tx, index.id, generation).await?;
-    let index = find(&mut tx, &name).await?;
-    let rolled_back = detail(&mut tx, index).await?;
+    let Some(index) = find_locked(&mut tx, name).await? else { return Ok(None) };
+    let locked = generations::lock_generations(&mut tx, index.id).await?;
+    generations::limit_lock_waits(&mut tx, patience).await?;
+    for (generation, standing) in locked {
+        match standing {
+            GenerationState::Active => generations::clear_entries(&mut tx, generation).await?,
+            GenerationState::Building => indexes::drop_generation(&mut tx, generation).await?,
+            GenerationState::Ready | GenerationState::Retired | GenerationState::Dropping => {}
+        }
+    }
+    let index = indexes::get_index(&mut *tx, name).await?;
+    let cleared = detail(&mut tx, index).await?;
     db::commit(tx).await?;
-    Ok(web::Json(rolled_back))
+    Ok(Some(cleared))
 }
 
 /// Delete an index with all its generations.
 ///
-/// The pictures stay in their sources, the models are kept. Needs scope `manage`.
+/// The pictures stay in their sources, the models are kept. Jobs that fill it end at their next batch. Needs scope
+/// `manage`.
 #[utoipa::path(
     tag = "indexes",
     params(("name" = Name, Path, description = "The index")),
@@ -226,14 +241,46 @@ async fn delete_index(
     state: web::Data<State>,
     name: web::Path<Name>,
 ) -> Result<HttpResponse, ApiError> {
+    match patiently(async |patience| delete(&state, &name, patience).await).await? {
+        true => Ok(HttpResponse::NoContent().finish()),
+        false => Err(ApiError::index_not_found(&*name)),
+    }
+}
+
+async fn delete(state: &State, name: &Name, patience: Duration) -> Result<bool, DbError> {
     let mut tx = db::begin(&state.db).await?;
-    let index = lock(&mut tx, &name).await?;
-    for generation in indexes::list_generations(&mut *tx, index.id).await? {
-        indexes::drop_generation(&mut tx, generation.id).await?;
+    let Some(index) = find_locked(&mut tx, name).await? else { return Ok(false) };
+    let locked = generations::lock_generations(&mut tx, index.id).await?;
+    generations::limit_lock_waits(&mut tx, patience).await?;
+    for (generation, _) in locked {
+        indexes::drop_generation(&mut tx, generation).await?;
     }
     indexes::delete_index(&mut *tx, index.id).await?;
     db::commit(tx).await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(true)
+}
+
+/// How long the tries to take tables from under those who read them wait, one after the other: while one waits, whoever
+/// comes to read waits behind it.
+const PATIENCE: [Duration; 6] = [
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+];
+
+/// Tries again, more patiently, what a reader of the same tables was in the way of.
+async fn patiently<T>(work: impl AsyncFn(Duration) -> Result<T, DbError>) -> Result<T, ApiError> {
+    let [hasty @ .., last] = PATIENCE;
+    for patience in hasty {
+        match work(patience).await {
+            Err(error) if error.is_lock_timeout() => {}
+            done => return Ok(done?),
+        }
+    }
+    Ok(work(last).await?)
 }
 
 /// The index of that name.
@@ -245,16 +292,21 @@ pub async fn find(connection: &mut PgConnection, name: &Name) -> Result<Index, A
 }
 
 /// The index of that name, whose row this transaction then holds.
-async fn lock(tx: &mut PgConnection, name: &Name) -> Result<Index, ApiError> {
-    let index = find(&mut *tx, name).await?;
-    if !indexes::lock_index(&mut *tx, index.id).await? {
-        return Err(ApiError::index_not_found(name));
-    }
-    // Read again: what was read before the lock may have changed since.
-    find(tx, name).await
+pub(super) async fn lock(tx: &mut PgConnection, name: &Name) -> Result<Index, ApiError> {
+    find_locked(tx, name).await?.ok_or_else(|| ApiError::index_not_found(name))
 }
 
-async fn detail(connection: &mut PgConnection, index: Index) -> Result<IndexDetailView, ApiError> {
+async fn find_locked(tx: &mut PgConnection, name: &Name) -> Result<Option<Index>, DbError> {
+    let Some(index) = indexes::find_index(&mut *tx, name).await? else { return Ok(None) };
+    if !indexes::lock_index(&mut *tx, index.id).await? {
+        return Ok(None);
+    }
+    // Read again: what was read before the lock may have changed since.
+    indexes::find_index(tx, name).await
+}
+
+/// All that is told of an index.
+pub(super) async fn detail(connection: &mut PgConnection, index: Index) -> Result<IndexDetailView, DbError> {
     let generations = indexes::list_generations(&mut *connection, index.id).await?;
     let partitions = match (index.generation, index.model_id) {
         (Some(generation), Some(model)) => {
@@ -264,7 +316,8 @@ async fn detail(connection: &mut PgConnection, index: Index) -> Result<IndexDeta
         }
         _ => Vec::new(),
     };
-    let building = generations.iter().find(|generation| generation.state == "building").cloned();
+    let building =
+        generations.iter().find(|generation| generation.state == GenerationState::Building).cloned();
     let count = i64::try_from(partitions.len()).unwrap_or_default();
     Ok(IndexDetailView {
         index: IndexView::of(index, count, building),

@@ -30,6 +30,9 @@ pub struct EntryView {
     pub bytes: i64,
     /// SHA-256 of the file, in hexadecimal.
     pub content_hash: String,
+    /// Fingerprint of what the picture shows, 16 hexadecimal digits: near-duplicates differ in few bits.
+    #[schema(example = "c3e1f0783c1e0f87")]
+    pub perceptual_hash: Option<String>,
     /// What the submitter said of it.
     #[schema(value_type = Object)]
     pub metadata: Value,
@@ -55,6 +58,7 @@ impl EntryView {
             height: entry.height,
             bytes: entry.bytes,
             content_hash: hex(&entry.content_hash),
+            perceptual_hash: entry.perceptual_hash.map(|hash| format!("{:016x}", hash.cast_unsigned())),
             metadata: entry.metadata,
             indexed_at: entry.indexed_at,
             thumbnail: format!("{path}/thumbnail"),

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use lookalike_shared::db::indexes::{Generation, Index, Partition};
+use lookalike_shared::domain::generation::GenerationState;
 use lookalike_shared::domain::name::{ModelRef, Name};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -36,8 +37,29 @@ pub struct IndexView {
     pub partitions_count: i64,
     /// The generation that a rebuild is filling, if one is.
     pub building: Option<BuildingView>,
+    /// How many retired generations a swap leaves; the others are dropped.
+    #[schema(minimum = 0, maximum = 10)]
+    pub keep_generations: i32,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+}
+
+/// What of an index is changed; what is left out stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(as = IndexChanges, example = json!({"keep_generations": 2}))]
+pub struct IndexChangesRequest {
+    /// How many retired generations a swap leaves, 0 to 10. It counts from the next swap on.
+    pub keep_generations: Option<i32>,
+}
+
+/// Which generation to activate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Activation, example = json!({"generation": 7}))]
+pub struct ActivateRequest {
+    /// A ready or retired generation of the index.
+    pub generation: i32,
 }
 
 /// A generation under way.
@@ -68,6 +90,7 @@ impl IndexView {
             entries: index.entries,
             partitions_count,
             building: building.map(BuildingView::from),
+            keep_generations: index.keep_generations,
             created_at: index.created_at,
         }
     }
@@ -95,15 +118,28 @@ pub struct GenerationView {
     /// Its model.
     #[schema(example = "scenes@1")]
     pub model: String,
-    /// `building`, `active` or `retired`.
+    /// Where it stands: a rebuild fills it, it waits to be activated, it answers searches, it did before, or it is going.
     #[schema(example = "active")]
-    pub state: String,
+    pub state: GenerationState,
     /// Its entries.
     pub entries: i64,
     /// When it was begun.
     pub created_at: DateTime<Utc>,
+    /// When it was whole.
+    pub ready_at: Option<DateTime<Utc>>,
     /// When it last became the active one.
     pub activated_at: Option<DateTime<Utc>>,
+}
+
+/// One build of an index with the room it takes.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = StoredGeneration)]
+pub struct StoredGenerationView {
+    /// The generation.
+    #[serde(flatten)]
+    pub generation: GenerationView,
+    /// What its tables take on disk, indexes included.
+    pub size_bytes: i64,
 }
 
 impl From<Generation> for GenerationView {
@@ -114,6 +150,7 @@ impl From<Generation> for GenerationView {
             state: generation.state,
             entries: generation.entries,
             created_at: generation.created_at,
+            ready_at: generation.ready_at,
             activated_at: generation.activated_at,
         }
     }

@@ -161,6 +161,33 @@ impl From<Item> for ItemView {
     }
 }
 
+/// How many pictures of a job failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ItemSummary {
+    /// All of them.
+    pub failed: i64,
+    /// By reason, the most frequent first.
+    pub codes: Vec<ItemCount>,
+}
+
+/// How many pictures failed for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ItemCount {
+    /// A stable name of the reason.
+    #[schema(example = "corrupt")]
+    pub code: String,
+    /// How many.
+    pub count: i64,
+}
+
+impl ItemSummary {
+    /// Sums up rows of reason and count.
+    pub fn of_rows(rows: Vec<(String, i64)>) -> Self {
+        let failed = rows.iter().map(|(_, count)| count).sum();
+        Self { failed, codes: rows.into_iter().map(|(code, count)| ItemCount { code, count }).collect() }
+    }
+}
+
 /// What became of one job of a bulk request.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct BulkItem {

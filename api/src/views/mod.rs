@@ -8,6 +8,7 @@ pub mod job;
 pub mod key;
 pub mod model;
 pub mod queue;
+pub mod schedule;
 pub mod search;
 pub mod source;
 pub mod submission;

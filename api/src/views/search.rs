@@ -105,7 +105,7 @@ pub struct SearchForm {
     min_similarity: Option<f64>,
     /// Higher goes first within a queue, -100 to 100.
     priority: Option<i32>,
-    /// How often the job may be tried, 1 to 20.
+    /// How often the job may be tried, 1 to 100.
     max_attempts: Option<i32>,
     /// Free words to find the job by, as a JSON object.
     #[schema(example = "{\"team\": \"x\"}")]

@@ -43,6 +43,9 @@ pub type NoopSubmission = Submitted<Noop>;
 /// What `POST /v1/sources/{name}/validate` takes.
 pub type ValidateSubmission = Submitted<ValidateRequest>;
 
+/// What `POST /v1/jobs/{id}/items/retry` takes.
+pub type RetryItemsSubmission = Submitted<RetryItemsRequest>;
+
 impl<P: DeserializeOwned> FromRequest for Submitted<P> {
     type Error = ApiError;
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
@@ -95,6 +98,15 @@ fn object_of<T: PartialSchema>() -> Object {
         // Every payload is a struct, hence an object.
         RefOr::T(_) | RefOr::Ref(_) => ObjectBuilder::new().build(),
     }
+}
+
+/// Which failed pictures to try again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(example = json!({"codes": ["corrupt"]}))]
+pub struct RetryItemsRequest {
+    /// Only those that failed for one of these reasons; all when empty.
+    pub codes: Vec<String>,
 }
 
 /// Which folder of a source to report on.

@@ -16,6 +16,23 @@ pub struct RunningJob {
     pub kind: JobKind,
 }
 
+/// What runs a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ModelEngine {
+    /// The model.
+    pub model: Uuid,
+    /// Its architecture.
+    pub backbone: String,
+    /// `torch` or `openvino`.
+    pub engine: String,
+    /// What it calculates with, e.g. `f32` or `bf16`.
+    pub precision: String,
+    /// Pictures per second in full batches, where engines were compared.
+    pub pictures_per_second: Option<f64>,
+    /// Why this engine runs the model.
+    pub reason: Option<String>,
+}
+
 /// A worker.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Worker)]
@@ -33,8 +50,10 @@ pub struct WorkerView {
     pub device: String,
     /// What the device calls itself.
     pub device_name: String,
-    /// The inference engine.
+    /// The inference engine: that of the model used last, before there is one the engine that is tried first.
     pub engine: String,
+    /// What runs each model that is loaded, most recently used last.
+    pub engines: Vec<ModelEngine>,
     /// Version of the program.
     pub version: String,
     /// The queues it takes jobs from.
@@ -63,6 +82,7 @@ impl From<Worker> for WorkerView {
             device: worker.device,
             device_name: worker.device_name,
             engine: worker.engine,
+            engines: serde_json::from_value(worker.engines).unwrap_or_default(),
             version: worker.version,
             queues: worker.queues,
             jobs: serde_json::from_value(worker.jobs).unwrap_or_default(),

@@ -4,10 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails like the test itself")]
 
 mod entries;
+mod generations;
 mod indexes;
+mod items;
 mod keys;
 mod models;
 mod registry;
+mod schedules;
 mod search;
 mod sources;
 mod submissions;

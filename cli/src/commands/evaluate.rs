@@ -8,7 +8,8 @@ use crate::error::CliError;
 const EXAMPLES: &str = "\
 Examples:
   lookalike evaluate gallery --source photos --prefix val/
-  lookalike evaluate gallery --source photos --prefix val/ --k 1,5,10 --probes 1 --json";
+  lookalike evaluate gallery --source photos --prefix val/ --k 1,5,10 --probes 1 --json
+  lookalike evaluate gallery --source photos --prefix val/ --generation 7";
 
 /// Measure an index: search it with labelled pictures (folder name = class) and count right hits.
 #[derive(Debug, clap::Args)]
@@ -28,6 +29,9 @@ pub struct Args {
     /// Which partitions to look into: auto, all or a number
     #[arg(long)]
     probes: Option<String>,
+    /// The generation to measure, a ready or retired one perhaps [default: the active one]
+    #[arg(long, value_name = "N")]
+    generation: Option<i32>,
     #[command(flatten)]
     submit: SubmitArgs,
     /// The server, and how to print what it says.
@@ -47,5 +51,6 @@ pub async fn run(args: Args) -> Result<(), CliError> {
         .set("source", Some(&args.source))
         .set("prefix", args.prefix.as_ref());
     payload.set("k", args.k.as_ref()).set("probes", args.probes.as_ref());
+    payload.set("generation", args.generation);
     submit(&client, "evaluate", payload, &args.submit, args.target.json).await
 }

@@ -3,8 +3,8 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::connect;
 use super::submit::{Payload, SubmitArgs, submit};
+use super::{connect, generations};
 use crate::client::TargetArgs;
 use crate::error::CliError;
 use crate::output;
@@ -14,9 +14,13 @@ const EXAMPLES: &str = "\
 Examples:
   lookalike indexes list
   lookalike indexes create gallery --model scenes
-  lookalike indexes rebuild gallery --model scenes@2";
+  lookalike indexes rebuild gallery --model scenes@2
+  Try another model beside the one that answers, and decide:
+    lookalike indexes rebuild gallery --model scenes@2 --no-activate
+    lookalike indexes compare gallery --source photos --prefix val/
+    lookalike indexes activate gallery 7";
 
-/// List, make, rebuild and delete indexes.
+/// List, make, rebuild, compare and delete indexes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -55,6 +59,9 @@ enum Action {
         /// The new model, NAME or NAME@VERSION
         #[arg(long)]
         model: String,
+        /// Leave the new generation ready beside the active one instead of swapping
+        #[arg(long)]
+        no_activate: bool,
         #[command(flatten)]
         submit: SubmitArgs,
     },
@@ -63,6 +70,39 @@ enum Action {
     Rollback {
         /// The index
         name: String,
+    },
+    /// List the builds of an index, each with the room it takes
+    #[command(after_help = "Example:\n  lookalike indexes generations gallery")]
+    Generations {
+        /// The index
+        name: String,
+    },
+    /// Make a ready or an earlier generation the active one
+    #[command(after_help = "Example:\n  lookalike indexes activate gallery 7")]
+    Activate {
+        /// The index
+        name: String,
+        /// The generation's number
+        generation: i32,
+    },
+    /// Drop a generation that is not in use
+    #[command(after_help = "Example:\n  lookalike indexes drop gallery 6")]
+    Drop {
+        /// The index
+        name: String,
+        /// The generation's number
+        generation: i32,
+    },
+    /// Measure two generations with the same labelled pictures, side by side
+    #[command(after_help = super::generations::EXAMPLES)]
+    Compare(super::generations::CompareArgs),
+    /// Set how many retired generations a swap leaves
+    #[command(after_help = "Example:\n  lookalike indexes keep gallery 2")]
+    Keep {
+        /// The index
+        name: String,
+        /// How many, 0 to 10
+        generations: i32,
     },
     /// Drop every entry
     #[command(after_help = "Example:\n  lookalike indexes clear gallery")]
@@ -93,6 +133,7 @@ const CARD: &[Column] = &[
     ("entries", "/entries", Format::Text),
     ("generation", "/generation", Format::Text),
     ("building", "/building", Format::Text),
+    ("retired kept", "/keep_generations", Format::Text),
     ("made", "/created_at", Format::Age),
 ];
 
@@ -124,13 +165,32 @@ pub async fn run(args: Args) -> Result<(), CliError> {
             let index = client.post("/v1/indexes", &json!({"name": name, "model": model})).await?;
             render::print_card(&index, CARD, json)
         }
-        Action::Rebuild { name, model, submit: how } => {
+        Action::Rebuild { name, model, no_activate, submit: how } => {
             let mut payload = Payload::default();
             payload.set("index", Some(name)).set("model", Some(model));
+            payload.set("activate", no_activate.then_some(false));
             submit(&client, "rebuild", payload, &how, json).await
         }
         Action::Rollback { name } => {
             let index = client.post(&format!("/v1/indexes/{name}/rollback"), &json!({})).await?;
+            render::print_card(&index, CARD, json)
+        }
+        Action::Generations { name } => generations::list(&client, &name, json).await,
+        Action::Activate { name, generation } => {
+            let wanted = json!({"generation": generation});
+            let index = client.post(&format!("/v1/indexes/{name}/activate"), &wanted).await?;
+            render::print_card(&index, CARD, json)
+        }
+        Action::Drop { name, generation } => {
+            client.delete(&format!("/v1/indexes/{name}/generations/{generation}")).await?;
+            let dropped = json!({"index": name, "generation": generation, "dropped": true});
+            let told = format!("generation {generation} of {name} dropped");
+            if json { output::json(&dropped) } else { output::line(told) }
+        }
+        Action::Compare(args) => generations::compare(&client, &args, json).await,
+        Action::Keep { name, generations } => {
+            let wanted = json!({"keep_generations": generations});
+            let index = client.patch(&format!("/v1/indexes/{name}"), &wanted).await?;
             render::print_card(&index, CARD, json)
         }
         Action::Clear { name } => {

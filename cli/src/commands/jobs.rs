@@ -76,6 +76,14 @@ enum Action {
         #[arg(long)]
         no_wait: bool,
     },
+    /// List the pictures that a job failed with, and why
+    #[command(after_help = super::items::EXAMPLES)]
+    Items(super::items::ItemsArgs),
+    /// Index again only the pictures that an index job failed with
+    #[command(
+        after_help = "Example:\n  lookalike jobs retry-failed 0193b0f2-6c1e-7b52-9a43-3f1f6c1a9b10 --code storage_refused"
+    )]
+    RetryFailed(super::items::RetryArgs),
     /// Delete jobs that have ended
     #[command(after_help = "Example:\n  lookalike jobs delete 0193b0f2-6c1e-7b52-9a43-3f1f6c1a9b10")]
     Delete {
@@ -152,6 +160,8 @@ pub async fn run(args: Args) -> Result<(), CliError> {
         Action::Pause { ids } => each(&client, &ids, json, Each::Pause).await,
         Action::Resume { ids } => each(&client, &ids, json, Each::Resume).await,
         Action::Delete { ids } => each(&client, &ids, json, Each::Delete).await,
+        Action::Items(args) => super::items::list(&client, &args, json).await,
+        Action::RetryFailed(args) => super::items::retry(&client, &args, json).await,
         Action::Retry { id, no_wait } => {
             let job = client.post(&format!("/v1/jobs/{id}/retry"), &json!({})).await?;
             conclude(&client, job, no_wait, json).await

@@ -1,4 +1,4 @@
-select i.id, i.name, i.created_at, g.id as "generation?", g.model_id as "model_id?",
+select i.id, i.name, i.created_at, i.keep_generations, g.id as "generation?", g.model_id as "model_id?",
        m.name || '@' || m.version as model,
        coalesce((select sum(p.rows)::bigint from partitions p where p.generation = g.id), 0) as "entries!"
 from indexes i

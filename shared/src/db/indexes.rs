@@ -5,6 +5,7 @@ use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::DbError;
+use crate::domain::generation::GenerationState;
 use crate::domain::name::{ModelRef, Name};
 
 /// A named, searchable collection, with its active generation.
@@ -16,6 +17,8 @@ pub struct Index {
     pub name: String,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+    /// How many retired generations a swap leaves.
+    pub keep_generations: i32,
     /// The generation that answers searches.
     pub generation: Option<i32>,
     /// That generation's model.
@@ -45,14 +48,46 @@ pub struct Generation {
     pub model_id: Uuid,
     /// That model as `name@version`.
     pub model: String,
-    /// `building`, `active` or `retired`.
-    pub state: String,
+    /// Where it stands.
+    pub state: GenerationState,
     /// Its entries.
     pub entries: i64,
     /// When it was begun.
     pub created_at: DateTime<Utc>,
-    /// When it became the active one.
+    /// When it was whole.
+    pub ready_at: Option<DateTime<Utc>>,
+    /// When it last became the active one.
     pub activated_at: Option<DateTime<Utc>>,
+}
+
+struct GenerationRow {
+    id: i32,
+    index_id: Uuid,
+    model_id: Uuid,
+    model: String,
+    state: String,
+    entries: i64,
+    created_at: DateTime<Utc>,
+    ready_at: Option<DateTime<Utc>>,
+    activated_at: Option<DateTime<Utc>>,
+}
+
+impl TryFrom<GenerationRow> for Generation {
+    type Error = DbError;
+
+    fn try_from(row: GenerationRow) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.id,
+            index_id: row.index_id,
+            model_id: row.model_id,
+            model: row.model,
+            state: row.state.parse()?,
+            entries: row.entries,
+            created_at: row.created_at,
+            ready_at: row.ready_at,
+            activated_at: row.activated_at,
+        })
+    }
 }
 
 /// Rows of one class of a generation.
@@ -110,6 +145,15 @@ pub async fn lock_name(tx: &mut PgConnection, name: &Name) -> Result<(), DbError
     Ok(())
 }
 
+/// Sets how many retired generations a swap leaves. False when the index is gone.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn set_keep_generations(db: impl PgExecutor<'_>, id: Uuid, count: i32) -> Result<bool, DbError> {
+    let set = sqlx::query!("update indexes set keep_generations = $2 where id = $1", id, count);
+    Ok(set.execute(db).await?.rows_affected() > 0)
+}
+
 /// Takes an index's row for this transaction. False when it is gone.
 ///
 /// # Errors
@@ -153,7 +197,8 @@ pub async fn insert_generation(
     Ok(id.fetch_one(db).await?)
 }
 
-/// Makes a generation the active one and retires the one before.
+/// Makes a generation the active one and retires the one before. What the swap leaves too many of is marked by
+/// [`super::generations::mark_surplus`].
 ///
 /// # Errors
 /// [`DbError`].
@@ -165,7 +210,8 @@ pub async fn activate_generation(tx: &mut PgConnection, index: Uuid, generation:
     );
     retire.execute(&mut *tx).await?;
     let activate = sqlx::query!(
-        "update generations set state = 'active', activated_at = now() where id = $1 and index_id = $2",
+        "update generations set state = 'active', activated_at = now(), ready_at = coalesce(ready_at, now())
+         where id = $1 and index_id = $2",
         generation,
         index
     );
@@ -178,16 +224,7 @@ pub async fn activate_generation(tx: &mut PgConnection, index: Uuid, generation:
 /// # Errors
 /// [`DbError`].
 pub async fn list_generations(db: impl PgExecutor<'_>, index: Uuid) -> Result<Vec<Generation>, DbError> {
-    let rows = sqlx::query_as!(
-        Generation,
-        r#"select g.id, g.index_id, g.model_id, m.name || '@' || m.version as "model!", g.state, g.created_at,
-                  g.activated_at,
-                  (select coalesce(sum(rows), 0)::bigint from partitions p where p.generation = g.id) as "entries!"
-           from generations g join models m on m.id = g.model_id
-           where g.index_id = $1 order by g.id desc"#,
-        index,
-    );
-    Ok(rows.fetch_all(db).await?)
+    list_in_state(db, &[index], None).await
 }
 
 /// The generations that are being built, of these indexes, newest first.
@@ -195,16 +232,25 @@ pub async fn list_generations(db: impl PgExecutor<'_>, index: Uuid) -> Result<Ve
 /// # Errors
 /// [`DbError`].
 pub async fn list_building(db: impl PgExecutor<'_>, indexes: &[Uuid]) -> Result<Vec<Generation>, DbError> {
+    list_in_state(db, indexes, Some(GenerationState::Building)).await
+}
+
+async fn list_in_state(
+    db: impl PgExecutor<'_>,
+    indexes: &[Uuid],
+    state: Option<GenerationState>,
+) -> Result<Vec<Generation>, DbError> {
     let rows = sqlx::query_as!(
-        Generation,
+        GenerationRow,
         r#"select g.id, g.index_id, g.model_id, m.name || '@' || m.version as "model!", g.state, g.created_at,
-                  g.activated_at,
+                  g.ready_at, g.activated_at,
                   (select coalesce(sum(rows), 0)::bigint from partitions p where p.generation = g.id) as "entries!"
            from generations g join models m on m.id = g.model_id
-           where g.index_id = any($1) and g.state = 'building' order by g.id desc"#,
+           where g.index_id = any($1) and ($2::text is null or g.state = $2) order by g.id desc"#,
         indexes,
+        state.map(GenerationState::as_str),
     );
-    Ok(rows.fetch_all(db).await?)
+    rows.fetch_all(db).await?.into_iter().map(Generation::try_from).collect()
 }
 
 /// How many partitions, that is classes, each of these generations has.
@@ -257,6 +303,7 @@ pub async fn begin_generation(
 /// [`DbError`].
 pub async fn drop_generation(tx: &mut PgConnection, id: i32) -> Result<(), DbError> {
     super::gallery::lock_generation(&mut *tx, id).await?;
+    super::generations::lock_tables(&mut *tx, id).await?;
     super::gallery::drop_tables(&mut *tx, id).await?;
     delete_generation(tx, id).await
 }

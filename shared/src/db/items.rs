@@ -55,7 +55,7 @@ pub async fn insert_items(db: impl PgExecutor<'_>, job: JobId, items: &[NewItem]
     Ok(())
 }
 
-/// The failed pictures of a job by uri, after `after`.
+/// The failed pictures of a job by uri, after `after`; with `codes`, only those that failed for one of these reasons.
 ///
 /// # Errors
 /// [`DbError`].
@@ -63,19 +63,60 @@ pub async fn list_items(
     db: impl PgExecutor<'_>,
     job: JobId,
     status: Option<&str>,
+    codes: &[String],
     after: &str,
     limit: i64,
 ) -> Result<Vec<Item>, DbError> {
     let rows = sqlx::query_as!(
         Item,
         "select uri, status, code, detail, at from job_items
-         where job_id = $1 and ($2::text is null or status = $2) and uri > $3 order by uri limit $4",
+         where job_id = $1 and ($2::text is null or status = $2) and (cardinality($3::text[]) = 0 or code = any($3))
+           and uri > $4
+         order by uri limit $5",
         job.0,
         status,
+        codes,
         after,
         limit,
     );
     Ok(rows.fetch_all(db).await?)
+}
+
+/// The uris after `after` of the pictures that a job failed with; with `codes`, only those that failed for one of these
+/// reasons.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list_failed_uris(
+    db: impl PgExecutor<'_>,
+    job: JobId,
+    codes: &[String],
+    after: &str,
+    limit: i64,
+) -> Result<Vec<String>, DbError> {
+    let uris = sqlx::query_scalar!(
+        "select uri from job_items
+         where job_id = $1 and status = 'failed' and (cardinality($2::text[]) = 0 or code = any($2)) and uri > $3
+         order by uri limit $4",
+        job.0,
+        codes,
+        after,
+        limit,
+    );
+    Ok(uris.fetch_all(db).await?)
+}
+
+/// How many pictures of a job failed for each reason, the most frequent first.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn count_by_code(db: impl PgExecutor<'_>, job: JobId) -> Result<Vec<(String, i64)>, DbError> {
+    let rows = sqlx::query!(
+        r#"select code, count(*) as "count!" from job_items
+           where job_id = $1 and status = 'failed' group by code order by count(*) desc, code"#,
+        job.0,
+    );
+    Ok(rows.fetch_all(db).await?.into_iter().map(|row| (row.code, row.count)).collect())
 }
 
 /// Which of these pictures a job has stored as failed, as its earlier attempt may have.

@@ -10,16 +10,19 @@ use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use lookalike_shared::db::gallery::Hit;
+use lookalike_shared::db::generations::{self, has_vanished};
+use lookalike_shared::db::indexes::Index;
 use lookalike_shared::db::{self, items};
 use lookalike_shared::domain::progress::Meter;
 use lookalike_shared::domain::search::{Probes, RankBy};
 use lookalike_shared::jobs::Evaluate;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use crate::dataset::{self, LabelledFile, Reader, class_of_uri};
 use crate::embedding::{self, Vector};
 use crate::inference::Priority;
-use crate::matching::{self, Wanted};
+use crate::matching::{self, Found, Wanted};
 use crate::models::StoredModel;
 use crate::picture::prepare;
 use crate::runtime::context::{JobContext, JobError, JobOutcome};
@@ -32,12 +35,7 @@ const RANKINGS: [RankBy; 2] = [RankBy::Embedding, RankBy::Probabilities];
 pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
     let payload: Evaluate = context.payload()?;
     let index = db::indexes::get_index(context.db(), &payload.index).await?;
-    let (Some(generation), Some(model_id)) = (index.generation, index.model_id) else {
-        return Err(JobError::permanent(
-            "index_empty",
-            format!("index \"{}\" has no active generation", index.name),
-        ));
-    };
+    let (generation, model_id) = measured(&context, &index, payload.generation).await?;
     let model = context.services.models.get_by_id(model_id).await?;
     let source = context.storage().get_source(&payload.source)?.clone();
     let listing = dataset::list(&source, &payload.prefix).await?;
@@ -70,7 +68,31 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
             format!("no readable picture in a class folder under {}/{}", payload.source, payload.prefix);
         return Err(JobError::permanent("no_queries", detail));
     }
-    Ok(JobOutcome::Result(scores.result(&model, failed)))
+    let mut result = scores.result(&model, failed);
+    result["index"] = json!(index.name);
+    result["generation"] = json!(generation);
+    Ok(JobOutcome::Result(result))
+}
+
+/// The generation to measure and its model: the one that is named, if it is whole, else the active one.
+async fn measured(
+    context: &JobContext,
+    index: &Index,
+    generation: Option<i32>,
+) -> Result<(i32, Uuid), JobError> {
+    let Some(wanted) = generation else {
+        let none = || {
+            let detail = format!("index \"{}\" has no active generation", index.name);
+            JobError::permanent("index_empty", detail)
+        };
+        return index.generation.zip(index.model_id).ok_or_else(none);
+    };
+    let found = generations::find_generation(context.db(), index.id, wanted).await?;
+    let found = found.filter(|found| found.state.is_whole()).ok_or_else(|| {
+        let detail = format!("index \"{}\" has no generation {wanted}, or it is not whole", index.name);
+        JobError::permanent("generation_not_found", detail)
+    })?;
+    Ok((found.id, found.model_id))
 }
 
 /// The model's class of each folder.
@@ -150,16 +172,26 @@ async fn judge(
     let mut right = [Vec::new(), Vec::new()];
     let (mut recall, mut partitions) = (1.0, 0);
     for (ranking, rank_by) in RANKINGS.into_iter().enumerate() {
-        let found = matching::find(context.db(), generation, &wanted(rank_by, payload.probes)).await?;
+        let found = find(context, generation, &wanted(rank_by, payload.probes)).await?;
         right[ranking] = found.hits.iter().map(|hit| true_class(hit, model) == class).collect();
         if rank_by == RankBy::Embedding {
-            let all = matching::find(context.db(), generation, &wanted(rank_by, Probes::All)).await?;
+            let all = find(context, generation, &wanted(rank_by, Probes::All)).await?;
             recall = kept(&found.hits, &all.hits);
             partitions = found.partitions;
         }
     }
     let predicted = vector.class();
     Ok(Judged { class, predicted, right, recall, partitions })
+}
+
+/// What matching finds. A generation that was dropped meanwhile ends the attempt: the next one measures the one that is
+/// active then, or says that the one it was to measure is gone.
+async fn find(context: &JobContext, generation: i32, wanted: &Wanted<'_>) -> Result<Found, JobError> {
+    let found = matching::find(context.db(), generation, wanted).await;
+    found.map_err(|error| {
+        let detail = || format!("generation {generation} was dropped while it was measured");
+        if has_vanished(&error) { JobError::retry("generation_vanished", detail()) } else { error.into() }
+    })
 }
 
 fn true_class(hit: &Hit, model: &StoredModel) -> usize {

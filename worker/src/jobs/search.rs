@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::Utc;
-use lookalike_shared::db::{self, indexes::Index};
+use lookalike_shared::db::generations::has_vanished;
+use lookalike_shared::db::{self, DbError, indexes::Index};
 use lookalike_shared::domain::search::{calibrated, similarity};
 use lookalike_shared::jobs::{Query, Search};
 use serde_json::{Value, json};
@@ -21,21 +22,55 @@ use crate::runtime::context::{JobContext, JobError, JobOutcome};
 /// How many classes of the query are told.
 const CLASSES_TOLD: usize = 5;
 
+/// How often a search whose generation was dropped meanwhile begins again with the one that took its place.
+const SWAPS: usize = 3;
+
 /// Embeds the query, matches it, and tells what was found, where, and how long each step took.
 pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
     let queued = (Utc::now() - context.attempt.created_at).as_seconds_f64() * 1e3;
     let search: Search = context.payload()?;
+    for _ in 0..SWAPS {
+        match search_once(&context, &search, queued).await {
+            Ok(answer) => return Ok(JobOutcome::Result(answer)),
+            Err(Miss::Vanished) => context.check_stop()?,
+            Err(Miss::Failed(error)) => return Err(error),
+        }
+    }
+    let detail = format!("the generations of index \"{}\" are dropped one after the other", search.index);
+    Err(JobError::retry("generation_vanished", detail))
+}
+
+/// Why a search found nothing to tell.
+enum Miss {
+    /// Its generation was dropped between the look at the index and the match.
+    Vanished,
+    Failed(JobError),
+}
+
+impl From<JobError> for Miss {
+    fn from(error: JobError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<DbError> for Miss {
+    fn from(error: DbError) -> Self {
+        if has_vanished(&error) { Self::Vanished } else { Self::Failed(error.into()) }
+    }
+}
+
+/// Searches the generation that is active now, with its model: one look at the index gives both, whatever is swapped
+/// meanwhile.
+async fn search_once(context: &JobContext, search: &Search, queued: f64) -> Result<Value, Miss> {
     let index = db::indexes::get_index(context.db(), &search.index).await?;
     let (Some(generation), Some(model_id)) = (index.generation, index.model_id) else {
-        return Err(JobError::permanent(
-            "index_empty",
-            format!("index \"{}\" has no active generation", index.name),
-        ));
+        let detail = format!("index \"{}\" has no active generation", index.name);
+        return Err(JobError::permanent("index_empty", detail).into());
     };
     let model = context.services.models.get_by_id(model_id).await?;
 
     let mut timings = Timings { queued, ..Timings::default() };
-    let vector = query_vector(&context, &search, generation, &model, &mut timings).await?;
+    let vector = query_vector(context, search, generation, &model, &mut timings).await?;
     let started = Instant::now();
     let classes = search.filter.class.as_ref().map(|names| class_numbers(names, &model)).transpose()?;
     let metadata =
@@ -49,12 +84,12 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
         classes: classes.as_deref(),
         metadata: metadata.as_ref(),
         min_similarity: search.min_similarity,
-        exclude: excluded(&search),
+        exclude: excluded(search),
         exclude_uri: None,
     };
     let found = matching::find(context.db(), generation, &wanted).await?;
     timings.matching = elapsed_ms(started);
-    Ok(JobOutcome::Result(answer(&index, &model, &vector, &found, &timings)))
+    Ok(answer(&index, &model, &vector, &found, &timings))
 }
 
 /// Milliseconds of each step.
@@ -76,12 +111,13 @@ async fn query_vector(
     generation: i32,
     model: &Arc<StoredModel>,
     timings: &mut Timings,
-) -> Result<Vector, JobError> {
+) -> Result<Vector, Miss> {
     let files = match &search.query {
         Query::Entry { entry_id } => return entry_vector(context, generation, *entry_id).await,
         Query::Object { source, key } => {
             let limit = context.services.limits.max_picture_bytes;
-            vec![(1.0, context.storage().get_source(source)?.get(key, limit).await?.to_vec())]
+            let source = context.storage().get_source(source).map_err(JobError::from)?;
+            vec![(1.0, source.get(key, limit).await.map_err(JobError::from)?.to_vec())]
         }
         Query::Picture | Query::Examples { .. } => {
             let pictures = db::pictures::list_pictures(context.db(), &[context.attempt.job_id]).await?;
@@ -95,10 +131,10 @@ async fn query_vector(
     let started = Instant::now();
     let vectors = embed(&context.services.inference, model, &pixels, Priority::Search).await?;
     timings.forward = elapsed_ms(started);
-    mean(&vectors, &weights)
+    Ok(mean(&vectors, &weights)?)
 }
 
-async fn entry_vector(context: &JobContext, generation: i32, id: Uuid) -> Result<Vector, JobError> {
+async fn entry_vector(context: &JobContext, generation: i32, id: Uuid) -> Result<Vector, Miss> {
     let vectors = db::gallery::find_vectors(context.db(), generation, id).await?;
     let (probabilities, embedding) = vectors
         .ok_or_else(|| JobError::permanent("entry_not_found", format!("the index has no entry \"{id}\"")))?;
@@ -197,6 +233,7 @@ fn answer(index: &Index, model: &StoredModel, vector: &Vector, found: &Found, ti
     json!({
         "query": { "classes": classes },
         "model": model.row.reference(),
+        "generation": index.generation,
         "hits": hits,
         "scanned": {
             "partitions": found.partitions,

@@ -58,9 +58,12 @@ pub struct Found {
 /// Finds the nearest entries of a generation.
 ///
 /// # Errors
-/// [`DbError`].
+/// [`DbError`]; [`has_vanished`](lookalike_shared::db::generations::has_vanished) tells that the generation was dropped.
 pub async fn find(db: &PgPool, generation: i32, wanted: &Wanted<'_>) -> Result<Found, DbError> {
     let partitions = list_partitions(db, generation).await?;
+    if partitions.is_empty() {
+        return Err(DbError::not_found("generation", generation));
+    }
     let probed = probed(&partitions, wanted);
     let vector = match wanted.rank_by {
         RankBy::Embedding => &wanted.vector.embedding,

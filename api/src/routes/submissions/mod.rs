@@ -94,10 +94,7 @@ async fn submit_index(
 ) -> Result<HttpResponse, ApiError> {
     let Submitted { payload, common } = body;
     let mut found = References::of(&state, &payload, &common);
-    found.source("/source", &payload.source);
-    if let Some(model) = &payload.model {
-        found.model("/model", model).await?;
-    }
+    references::check_index(&mut found, &payload).await?;
     found.finish()?;
     let wanted = payload.clone();
     let prepare = async |tx: &mut PgConnection| ensure_index(tx, &wanted).await;
@@ -169,7 +166,9 @@ async fn submit_search(
 
 /// Measure an index with labelled queries.
 ///
-/// Every picture under the prefix is searched for; the name of its folder is its true class.
+/// Every picture under the prefix is searched for; the name of its folder is its true class. With `generation` it is
+/// that one which is measured, with its own model, so that a ready or retired one can be compared with the active one
+/// on the same pictures.
 #[utoipa::path(
     tag = "jobs",
     request_body(content = EvaluateSubmission, example = json!({
@@ -192,19 +191,24 @@ async fn submit_evaluate(
     body: EvaluateSubmission,
 ) -> Result<HttpResponse, ApiError> {
     let Submitted { payload, common } = body;
-    references::index(&state, &payload.index).await?;
+    let index = references::index(&state, &payload.index).await?;
     let mut found = References::of(&state, &payload, &common);
     found.source("/source", &payload.source);
+    references::check_generation(&mut found, &index, payload.generation).await?;
     found.finish()?;
     submit(&state, &caller, &request, payload, common, Vec::new()).await
 }
 
 /// Index again, with another model, everything an index holds.
 ///
-/// A new generation is filled beside the active one, which answers searches until the new one is whole.
+/// A new generation is filled beside the active one, which answers searches until the new one is whole. Then they swap
+/// at once, what came to the index meanwhile included; with `"activate": false` the new one stays `ready` until
+/// `POST /v1/indexes/{name}/activate` takes it, or for 7 days at least.
 #[utoipa::path(
     tag = "jobs",
-    request_body(content = RebuildSubmission, example = json!({"index": "gallery", "model": "scenes@2"})),
+    request_body(content = RebuildSubmission, example = json!({
+        "index": "gallery", "model": "scenes@2", "activate": false
+    })),
     responses(
         (status = 202, description = "Enqueued; `Location` names the job", body = JobView),
         (status = 200, description = "Ended within `Prefer: wait=N`", body = JobView),

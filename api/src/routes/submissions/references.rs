@@ -5,10 +5,12 @@
 
 use lookalike_shared::db::indexes::{self, Index};
 use lookalike_shared::db::models::{self, Model};
+use lookalike_shared::db::{self, DbError, generations};
 use lookalike_shared::domain::FieldError;
 use lookalike_shared::domain::backbone;
+use lookalike_shared::domain::job::{JobId, JobKind};
 use lookalike_shared::domain::name::{ModelRef, Name};
-use lookalike_shared::jobs::{Payload, Submission, Train, Validation};
+use lookalike_shared::jobs::{self, Payload, Submission, Train, Validation};
 
 use crate::problem::ApiError;
 use crate::state::State;
@@ -56,6 +58,49 @@ impl<'a> References<'a> {
         }
         Ok(model)
     }
+}
+
+/// What an index job refers to: its source, its model, the earlier job whose failed pictures it is about.
+///
+/// # Errors
+/// 503 when the database is away.
+pub async fn check_index(found: &mut References<'_>, wanted: &jobs::Index) -> Result<(), ApiError> {
+    found.source("/source", &wanted.source);
+    if let Some(model) = &wanted.model {
+        found.model("/model", model).await?;
+    }
+    let Some(id) = wanted.failed_of else { return Ok(()) };
+    match db::jobs::get_job(&found.state.db, JobId(id)).await {
+        Ok(job) if job.kind == JobKind::Index && job.params["index"] == wanted.index.as_str() => {}
+        Ok(_) => found.add("/failed_of", format!("job \"{id}\" filled no index \"{}\"", wanted.index)),
+        Err(DbError::NotFound { .. }) => found.add("/failed_of", format!("there is no job \"{id}\"")),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+/// The generation that an evaluation names must be a whole one of its index.
+///
+/// # Errors
+/// 503 when the database is away.
+pub async fn check_generation(
+    found: &mut References<'_>,
+    index: &Index,
+    generation: Option<i32>,
+) -> Result<(), ApiError> {
+    let Some(wanted) = generation else { return Ok(()) };
+    match generations::find_generation(&found.state.db, index.id, wanted).await? {
+        None => found.add("/generation", format!("index \"{}\" has no generation {wanted}", index.name)),
+        Some(generation) if !generation.state.is_whole() => {
+            let state = generation.state.as_str();
+            found.add(
+                "/generation",
+                format!("generation {wanted} is {state}: ready, active or retired expected"),
+            );
+        }
+        Some(_) => {}
+    }
+    Ok(())
 }
 
 /// The index of that name.

@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use lookalike_shared::config::Limits;
+use lookalike_shared::db::generations::has_vanished;
 use lookalike_shared::db::indexes::Index;
 use lookalike_shared::db::{gallery, models};
 use lookalike_shared::domain::name::Name;
@@ -240,7 +241,11 @@ async fn check_entry(
     id: Uuid,
 ) -> Result<(), ApiError> {
     let entry = match index.generation {
-        Some(generation) => gallery::find_entry(&state.db, generation, id).await?,
+        Some(generation) => match gallery::find_entry(&state.db, generation, id).await {
+            // Swapped and dropped meanwhile: entries of another generation have other ids.
+            Err(error) if has_vanished(&error) => None,
+            found => found?,
+        },
         None => None,
     };
     if entry.is_none() {

@@ -4,15 +4,23 @@ import { SubmitModal } from "~/features/jobs/SubmitModal";
 import { folder } from "~/features/models/trainRequest";
 import { type Place, PlaceInput } from "~/features/sources/PlaceInput";
 
-/** Asks for an index to be measured with labelled pictures. */
-export function EvaluateModal({ opened, index, onClose }: { opened: boolean; index: string; onClose: () => void }) {
+interface Props {
+  opened: boolean;
+  index: string;
+  /** One of its generations; the active one when left out. */
+  generation?: number;
+  onClose: () => void;
+}
+
+/** Asks for an index, or one of its generations, to be measured with labelled pictures. */
+export function EvaluateModal({ opened, index, generation, onClose }: Props) {
   const [place, setPlace] = useState<Place>({ source: "", prefix: "" });
   return (
     <SubmitModal
       opened={opened}
-      title={`Measure ${index}`}
+      title={generation === undefined ? `Measure ${index}` : `Measure generation ${generation} of ${index}`}
       action="Start measuring"
-      submission={place.source === "" ? null : { kind: "evaluate", body: { index, ...folder(place) } }}
+      submission={place.source === "" ? null : { kind: "evaluate", body: { index, ...folder(place), ...(generation !== undefined && { generation }) } }}
       onClose={onClose}
     >
       {(errorAt) => (

@@ -1,4 +1,4 @@
-import { Autocomplete, SegmentedControl, Select, Text } from "@mantine/core";
+import { Autocomplete, SegmentedControl, Select, Switch, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { SubmitModal } from "~/features/jobs/SubmitModal";
@@ -22,15 +22,16 @@ export function FillModal({ opened, index, onClose }: Props) {
   const [model, setModel] = useState<string | null>(null);
   const [place, setPlace] = useState<Place>({ source: "", prefix: "" });
   const [mode, setMode] = useState<"add" | "sync">("add");
+  const [dry, setDry] = useState(false);
   const exists = indexes.data?.some((each) => each.name === name) ?? false;
   const complete = name !== "" && place.source !== "" && (exists || model !== null);
-  const body = { index: name, mode, ...folder(place), ...(!exists && model !== null && { model }) };
+  const body = { index: name, mode, ...folder(place), ...(!exists && model !== null && { model }), ...(exists && dry && { dry_run: true }) };
 
   return (
     <SubmitModal
       opened={opened}
       title={index === undefined ? "Fill an index" : `Fill ${index}`}
-      action="Start indexing"
+      action={exists && dry ? "Start the dry run" : "Start indexing"}
       submission={complete ? { kind: "index", body } : null}
       onClose={onClose}
     >
@@ -62,6 +63,15 @@ export function FillModal({ opened, index, onClose }: Props) {
               onChange={(value) => setMode(value === "sync" ? "sync" : "add")}
             />
           </div>
+          {exists && (
+            <Switch
+              label="Dry run"
+              description="Only tells what would be added, updated and removed"
+              checked={dry}
+              error={errorAt("/dry_run")}
+              onChange={(event) => setDry(event.currentTarget.checked)}
+            />
+          )}
         </>
       )}
     </SubmitModal>

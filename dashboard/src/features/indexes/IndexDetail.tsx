@@ -2,6 +2,7 @@ import { Alert, Grid, Group, Stack } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { IconArrowLeft, IconPhotoSearch, IconRefreshDot } from "@tabler/icons-react";
 import { count } from "~/format/number";
+import { SchedulesPanel } from "~/features/schedules/SchedulesPanel";
 import { Failure, Loading } from "~/ui/Blank";
 import { Figures } from "~/ui/Figures";
 import { AnchorLink, ButtonLink } from "~/ui/links";
@@ -61,7 +62,8 @@ export function IndexDetail({ name, chosen, onChoose }: Props) {
           <Grid.Col span={{ base: 12, md: 4 }}>
             <Stack gap="md">
               <Partitions partitions={index.partitions} chosen={chosen} onChoose={onChoose} />
-              <Generations generations={index.generations} />
+              <Generations index={index} />
+              <SchedulesPanel index={name} />
             </Stack>
           </Grid.Col>
           <Grid.Col span={{ base: 12, md: 8 }}><Entries index={name} chosen={chosen} /></Grid.Col>

@@ -1,4 +1,4 @@
-import { Select, Text } from "@mantine/core";
+import { Select, Switch, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { SubmitModal } from "~/features/jobs/SubmitModal";
@@ -9,6 +9,7 @@ export function RebuildModal({ opened, index, onClose }: { opened: boolean; inde
   const models = useQuery(modelList);
   const [name, setName] = useState<string | null>(null);
   const [version, setVersion] = useState<string | null>(null);
+  const [activate, setActivate] = useState(true);
   const versions = useQuery({ ...modelVersions(name ?? ""), enabled: name !== null });
   const model = name === null ? null : version === null ? name : `${name}@${version}`;
   return (
@@ -16,7 +17,7 @@ export function RebuildModal({ opened, index, onClose }: { opened: boolean; inde
       opened={opened}
       title={`Rebuild ${index}`}
       action="Start the rebuild"
-      submission={model === null ? null : { kind: "rebuild", body: { index, model } }}
+      submission={model === null ? null : { kind: "rebuild", body: { index, model, activate } }}
       onClose={onClose}
     >
       {(errorAt) => (
@@ -42,6 +43,12 @@ export function RebuildModal({ opened, index, onClose }: { opened: boolean; inde
             data={versions.data?.map((each) => String(each.version)) ?? []}
             value={version}
             onChange={setVersion}
+          />
+          <Switch
+            label="Swap as soon as it is complete"
+            description="Otherwise it stays ready beside the present one: measure both, then activate it or drop it"
+            checked={activate}
+            onChange={(event) => setActivate(event.currentTarget.checked)}
           />
         </>
       )}

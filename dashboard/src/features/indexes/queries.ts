@@ -1,4 +1,4 @@
-// Reading indexes and their entries; clearing, rolling back and deleting them.
+// Reading indexes, their generations and entries; changing, clearing, rolling back and deleting them.
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, take, takeAll } from "~/api/client";
 import { every } from "~/live/every";
@@ -28,6 +28,38 @@ export function indexEntries(name: string, className: string | undefined) {
       })),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.next_cursor ?? undefined,
+  });
+}
+
+export function indexGenerations(name: string) {
+  return queryOptions({
+    queryKey: [...ALL, "generations", name],
+    queryFn: ({ signal }) =>
+      takeAll((cursor) => api.GET("/v1/indexes/{name}/generations", { params: { path: { name }, query: { cursor } }, signal })),
+    refetchInterval: every(10_000),
+  });
+}
+
+export type GenerationAction = "activate" | "drop";
+
+export function useGenerationAction(name: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async ({ action, id }: { action: GenerationAction; id: number }) => {
+      if (action === "activate") await take(api.POST("/v1/indexes/{name}/activate", { params: { path: { name } }, body: { generation: id } }));
+      else await take(api.DELETE("/v1/indexes/{name}/generations/{id}", { params: { path: { name, id } } }));
+    },
+    onSettled: () => client.invalidateQueries({ queryKey: ALL }),
+  });
+}
+
+/** Sets how many retired generations a swap leaves. */
+export function useKeepGenerations(name: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (count: number) =>
+      take(api.PATCH("/v1/indexes/{name}", { params: { path: { name } }, body: { keep_generations: count } })),
+    onSettled: () => client.invalidateQueries({ queryKey: indexByName(name).queryKey }),
   });
 }
 

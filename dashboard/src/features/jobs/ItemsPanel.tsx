@@ -1,35 +1,39 @@
-import { Button, Center, Group, Text } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
-import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
-import { IconDownload, IconPhotoCheck } from "@tabler/icons-react";
+import { Button, Center, Text } from "@mantine/core";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { IconPhotoCheck } from "@tabler/icons-react";
+import type { Job } from "~/api/types";
 import { Empty, Failure, Loading } from "~/ui/Blank";
 import { Copy } from "~/ui/Copy";
-import { saveFile } from "~/ui/save";
+import { CodeChips } from "./CodeChips";
+import { ItemActions } from "./ItemActions";
+import { failedCounts, failedItems } from "./items";
 import classes from "./ItemsPanel.module.css";
-import { failedItems, failedItemsFile } from "./queries";
 
-/** The pictures that the job could not use, with the reason for each. */
-export function ItemsPanel({ id }: { id: string }) {
-  const items = useInfiniteQuery(failedItems(id));
-  const download = useMutation({
-    mutationFn: () => failedItemsFile(id),
-    onSuccess: (file) => saveFile(file, `failed-pictures-${id}.csv`),
-    onError: (error) => notifications.show({ color: "red", message: error.message }),
-  });
+interface Props {
+  job: Job;
+  /** The reasons that are shown; empty shows all. */
+  codes: string[];
+  onCodes: (codes: string[]) => void;
+}
+
+/** The pictures that the job could not use, counted and filtered by reason. */
+export function ItemsPanel({ job, codes, onCodes }: Props) {
+  const items = useInfiniteQuery(failedItems(job.id, codes));
+  const counts = useQuery(failedCounts(job.id));
   if (items.isPending) return <Loading rows={6} />;
   if (items.isError) return <Failure error={items.error} onRetry={() => void items.refetch()} />;
   const all = items.data.pages.flatMap((page) => page.items);
-  if (all.length === 0) {
+  if (all.length === 0 && codes.length === 0) {
     return <Empty icon={<IconPhotoCheck size={22} />} title="Every picture was fine">A picture that cannot be read is listed here with its reason; it never fails the job.</Empty>;
   }
   return (
     <>
-      <Group justify="flex-end" mb={4}>
-        <Button size="xs" variant="default" leftSection={<IconDownload size={15} />} loading={download.isPending} onClick={() => download.mutate()}>
-          Download all as CSV
-        </Button>
-      </Group>
-      <ul className={classes.items}>
+      <div className={classes.head}>
+        {counts.data === undefined ? <span /> : <CodeChips summary={counts.data} chosen={codes} onChoose={onCodes} />}
+        <ItemActions job={job} codes={codes} />
+      </div>
+      {all.length === 0 && <Empty icon={<IconPhotoCheck size={22} />} title="No picture failed for this reason" />}
+      <ul className={classes.items} aria-busy={items.isPlaceholderData}>
         {all.map((item) => (
           <li key={item.uri} className={classes.item}>
             <div className={classes.uri}>

@@ -31,11 +31,14 @@ const TrainingCurve = lazy(() => import("./TrainingCurve").then((module) => ({ d
 interface Props {
   id: string;
   tab: JobTab;
+  /** The reasons whose failed pictures are shown; empty shows all. */
+  codes: string[];
   onTab: (tab: JobTab) => void;
+  onCodes: (codes: string[]) => void;
 }
 
 /** Everything about one job, current while it runs. */
-export function JobDetail({ id, tab, onTab }: Props) {
+export function JobDetail({ id, ...view }: Props) {
   const query = useQuery(jobById(id));
   if (query.isPending) return <Panel><Loading rows={9} height={26} /></Panel>;
   const gone = query.error instanceof ApiError && query.error.status === 404;
@@ -50,10 +53,10 @@ export function JobDetail({ id, tab, onTab }: Props) {
       </Panel>
     );
   }
-  return <Shown job={query.data} tab={tab} onTab={onTab} />;
+  return <Shown job={query.data} {...view} />;
 }
 
-function Shown({ job, tab, onTab }: { job: Job; tab: JobTab; onTab: (tab: JobTab) => void }) {
+function Shown({ job, tab, codes, onTab, onCodes }: Omit<Props, "id"> & { job: Job }) {
   const { title, detail } = summaryOf(job);
   const failed = job.progress.failed;
   const readsPictures = job.kind !== "search" && job.kind !== "noop";
@@ -85,7 +88,7 @@ function Shown({ job, tab, onTab }: { job: Job; tab: JobTab; onTab: (tab: JobTab
         </Tabs.List>
         <Tabs.Panel value="overview"><Overview job={job} /></Tabs.Panel>
         <Tabs.Panel value="logs"><Panel><LogsPanel id={job.id} running={!isFinal(job.state)} /></Panel></Tabs.Panel>
-        <Tabs.Panel value="pictures"><Panel><ItemsPanel id={job.id} /></Panel></Tabs.Panel>
+        <Tabs.Panel value="pictures"><Panel><ItemsPanel job={job} codes={codes} onCodes={onCodes} /></Panel></Tabs.Panel>
         <Tabs.Panel value="attempts"><Panel><AttemptsPanel key={String(isFinal(job.state))} job={job} /></Panel></Tabs.Panel>
       </Tabs>
     </>

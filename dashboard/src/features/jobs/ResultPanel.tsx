@@ -4,10 +4,11 @@ import { duration } from "~/format/time";
 import { Figures } from "~/ui/Figures";
 import { ButtonLink } from "~/ui/links";
 import { PrecisionTable } from "~/ui/PrecisionTable";
+import { DryRunPanel } from "./DryRunPanel";
 import { HitStrip } from "./HitStrip";
 import { JsonPanel } from "./JsonPanel";
 import { PerClass } from "./PerClass";
-import { evaluateResult, indexResult, searchResult, trainResult, validateResult } from "./read";
+import { dryRunResult, evaluateResult, indexResult, searchResult, trainResult, validateResult } from "./read";
 import { ValidatedPanel } from "./ValidatedPanel";
 
 /** What a finished job gives, shown as its kind asks for; other kinds as names and values. */
@@ -15,6 +16,8 @@ export function ResultPanel({ job }: { job: Job }) {
   if (job.result === null || job.result === undefined) return null;
   const train = trainResult(job);
   if (train !== null) return <Trained result={train} />;
+  const dry = dryRunResult(job);
+  if (dry !== null) return <DryRunPanel result={dry} />;
   const index = indexResult(job);
   if (index !== null) return <Indexed result={index} />;
   const evaluation = evaluateResult(job);
@@ -72,9 +75,15 @@ function Indexed({ result }: { result: IndexResult }) {
   );
 }
 
+/** What was measured, and with how many queries. */
+function measured({ queries, generation, model }: EvaluateResult): string {
+  const what = generation === undefined ? "" : `generation ${generation} by ${model ?? "its model"}, `;
+  return `${what}${count(queries)} queries`;
+}
+
 function Evaluated({ result }: { result: EvaluateResult }) {
   return (
-    <JsonPanel title="Result" hint={`${count(result.queries)} queries`} value={result}>
+    <JsonPanel title="Result" hint={measured(result)} value={result}>
       <Figures
         figures={[
           { label: "Accuracy", value: percent(result.accuracy) },

@@ -36,11 +36,11 @@ export function summaryOf(job: Pick<Job, "kind" | "params">): { title: string; d
     case "train":
       return { title: text(params.model) ?? "model", detail: join([text(params.backbone), place(record(params.dataset))]) };
     case "index":
-      return { title: text(params.index) ?? "index", detail: join([from, text(params.mode)]) };
+      return { title: text(params.index) ?? "index", detail: join([from, text(params.mode), params.dry_run === true ? "dry run" : null, text(params.failed_of) === null ? null : "failed pictures only"]) };
     case "search":
       return { title: text(params.index) ?? "index", detail: join([queryOf(params), top(params)]) };
     case "evaluate":
-      return { title: text(params.index) ?? "index", detail: from };
+      return { title: text(params.index) ?? "index", detail: join([from, generationOf(params)]) };
     case "rebuild":
       return { title: text(params.index) ?? "index", detail: join(["with", text(params.model)], " ") };
     case "validate":
@@ -48,6 +48,11 @@ export function summaryOf(job: Pick<Job, "kind" | "params">): { title: string; d
     default:
       return { title: kindOf(job.kind).label, detail: "" };
   }
+}
+
+function generationOf(params: Record<string, unknown>): string | null {
+  const generation = number(params.generation);
+  return generation === null ? null : `generation ${generation}`;
 }
 
 function place(params: Record<string, unknown>): string {

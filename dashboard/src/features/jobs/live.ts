@@ -65,6 +65,8 @@ export function liveJobs(client: QueryClient) {
       if (type !== "progress") {
         refetch(jobKeys.lists, jobKeys.counts, ["queues"], jobKeys.one(event.job_id), jobKeys.logs(event.job_id));
         refetch(...made(type, event.kind));
+        // A schedule tells of the job that it enqueued.
+        if (event.kind === "index") refetch(["schedules"]);
       }
     }
   }

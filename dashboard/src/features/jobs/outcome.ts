@@ -2,7 +2,7 @@
 import type { Job, Progress } from "~/api/types";
 import { count, counted, percent, significant } from "~/format/number";
 import { duration, relative } from "~/format/time";
-import { evaluateResult, indexResult, searchResult, trainResult, validateResult } from "./read";
+import { dryRunResult, evaluateResult, indexResult, searchResult, trainResult, validateResult } from "./read";
 
 /** A code as a heading: `too_few_pictures` → `Too few pictures`. */
 export function headline(code: string): string {
@@ -65,6 +65,8 @@ function success(job: Job): string {
   if (search !== null) return `${counted(search.hits.length, "hit")} in ${significant(search.timings_ms.total)} ms`;
   const train = trainResult(job);
   if (train !== null) return `${train.model}, ${percent(train.validation_accuracy)} accurate`;
+  const dry = dryRunResult(job);
+  if (dry !== null) return `Would add ${count(dry.added)}, update ${count(dry.updated)}, remove ${count(dry.removed)}`;
   const index = indexResult(job);
   if (index !== null) return indexed(index.added, index.updated, index.failed);
   const evaluation = evaluateResult(job);

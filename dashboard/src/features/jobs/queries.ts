@@ -2,7 +2,7 @@
 import {
   type InfiniteData, infiniteQueryOptions, keepPreviousData, queryOptions, useMutation, useQueryClient,
 } from "@tanstack/react-query";
-import { api, send, take, takeAll } from "~/api/client";
+import { api, take, takeAll } from "~/api/client";
 import type { Job, JobAction, Page, Submissions } from "~/api/types";
 import { bulkWire, type JobSearch, wire } from "./filter";
 import { isFinal } from "./states";
@@ -53,24 +53,6 @@ export function jobLogs(id: string) {
     queryFn: ({ signal }) =>
       takeAll((cursor) => api.GET("/v1/jobs/{id}/logs", { params: { path: { id }, query: { limit: 1000, cursor } }, signal })),
   });
-}
-
-export function failedItems(id: string) {
-  return infiniteQueryOptions({
-    queryKey: jobKeys.items(id),
-    queryFn: ({ pageParam, signal }) =>
-      take(api.GET("/v1/jobs/{id}/items", {
-        params: { path: { id }, query: { status: "failed", limit: 100, cursor: pageParam } }, signal,
-      })),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (last) => last.next_cursor ?? undefined,
-  });
-}
-
-/** The job's failed pictures as one CSV file. */
-export async function failedItemsFile(id: string): Promise<Blob> {
-  const response = await send(`/v1/jobs/${encodeURIComponent(id)}/items`, { headers: { Accept: "text/csv" } });
-  return response.blob();
 }
 
 /** Asks again until the job ends, each request waiting for it on the server. */

@@ -1,5 +1,5 @@
 // Params and results are free-form JSON on the wire. These read them without trusting them.
-import type { EvaluateResult, IndexResult, Job, PrecisionAt, SearchResult, TrainResult, ValidateResult } from "~/api/types";
+import type { DryRunResult, EvaluateResult, IndexResult, Job, PrecisionAt, SearchResult, TrainResult, ValidateResult } from "~/api/types";
 
 /** The value as an object; an empty one when it is none. */
 export function record(value: unknown): Record<string, unknown> {
@@ -27,7 +27,12 @@ export function trainResult(job: Job): TrainResult | null {
   return holds(job, "train", "model") ? (job.result as TrainResult) : null;
 }
 
+export function dryRunResult(job: Job): DryRunResult | null {
+  return holds(job, "index", "dry_run") && record(job.result).dry_run === true ? (job.result as DryRunResult) : null;
+}
+
 export function indexResult(job: Job): IndexResult | null {
+  if (dryRunResult(job) !== null) return null;
   return holds(job, "index", "added") || holds(job, "rebuild", "added") ? (job.result as IndexResult) : null;
 }
 

@@ -6,6 +6,7 @@ import { summaryOf } from "./kinds";
 import { amount, outcome, share } from "./outcome";
 import { aJob, anEvent } from "./sample";
 import { allows, STATE_ORDER, STATES } from "./states";
+import { codesOf, jobView } from "./tabs";
 import { timeline } from "./timeline";
 import { idsBetween } from "./useSelection";
 
@@ -23,6 +24,14 @@ describe("states", () => {
     expect(able("delete")).toEqual(["cancelled", "failed", "succeeded"]);
     expect([able("pause"), able("pause", true)]).toEqual([["queued", "retrying", "running"], []]);
     expect([able("resume"), able("resume", true)]).toEqual([[], ["queued", "running"]]);
+  });
+});
+
+describe("a job's page", () => {
+  it("keeps its tab and the chosen reasons in the URL", () => {
+    expect(jobView({ tab: "pictures", codes: "corrupt,, gone " })).toEqual({ tab: "pictures", codes: "corrupt,gone" });
+    expect(jobView({ tab: "nowhere", codes: 7 })).toEqual({ tab: undefined, codes: undefined });
+    expect([codesOf(undefined), codesOf("corrupt,gone")]).toEqual([[], ["corrupt", "gone"]]);
   });
 });
 

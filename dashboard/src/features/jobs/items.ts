@@ -1,0 +1,47 @@
+// The pictures that a job could not use: reading them, keeping them as a file, trying them again.
+import { infiniteQueryOptions, keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { api, send, take } from "~/api/client";
+import { jobKeys } from "./queries";
+
+/** How many pictures of a job failed, and why. */
+export function failedCounts(id: string) {
+  return queryOptions({
+    queryKey: [...jobKeys.items(id), "counts"],
+    queryFn: ({ signal }) => take(api.GET("/v1/jobs/{id}/items/summary", { params: { path: { id } }, signal })),
+  });
+}
+
+/** A job's failed pictures, of some reasons or of all. */
+export function failedItems(id: string, codes: string[]) {
+  return infiniteQueryOptions({
+    queryKey: [...jobKeys.items(id), codes],
+    queryFn: ({ pageParam, signal }) =>
+      take(api.GET("/v1/jobs/{id}/items", {
+        params: { path: { id }, query: { status: "failed", ...only(codes), limit: 100, cursor: pageParam } }, signal,
+      })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    placeholderData: keepPreviousData,
+  });
+}
+
+function only(codes: string[]): { code?: string } {
+  return codes.length === 0 ? {} : { code: codes.join(",") };
+}
+
+/** The job's failed pictures, of some reasons or of all, as one CSV file. */
+export async function failedItemsFile(id: string, codes: string[]): Promise<Blob> {
+  const query = new URLSearchParams({ status: "failed", ...only(codes) }).toString();
+  const response = await send(`/v1/jobs/${encodeURIComponent(id)}/items?${query}`, { headers: { Accept: "text/csv" } });
+  return response.blob();
+}
+
+/** Asks for the failed pictures, of some reasons or of all, to be indexed again. */
+export function useRetryItems(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ codes, key }: { codes: string[]; key: string }) =>
+      take(api.POST("/v1/jobs/{id}/items/retry", { params: { path: { id } }, headers: { "Idempotency-Key": key }, body: { codes } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: jobKeys.all }),
+  });
+}
