@@ -14,7 +14,7 @@ BIN := target/release
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
 
-bootstrap: ## fetch libtorch, PostgreSQL and ONNX Runtime into .deps (CUDA=1 for GPUs); needs no root
+bootstrap: ## fetch libtorch, OpenVINO, PostgreSQL and ONNX Runtime into .deps (CUDA=1 for GPUs); needs no root
 	@deploy/local/bootstrap
 
 dashboard: ## build the web dashboard into dashboard/dist

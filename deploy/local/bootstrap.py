@@ -1,4 +1,4 @@
-"""Lays out libtorch, PostgreSQL and ONNX Runtime under <repository>/.deps, from the packages that pins.json names.
+"""Lays out libtorch, OpenVINO, PostgreSQL and ONNX Runtime under <repository>/.deps, from the packages that pins.json names.
 
 Called by the script `bootstrap` beside it, which checks the prerequisites first. Downloads go through `pip` and `npm`
 and nothing else, so that their configuration (mirrors, proxies, certificates) holds here too. What this promises:
@@ -68,12 +68,12 @@ def main():
 def parse_arguments():
     parser = argparse.ArgumentParser(
         prog="bootstrap",
-        description="Fetch libtorch, PostgreSQL and ONNX Runtime into .deps, without root and outside the system.",
+        description="Fetch libtorch, OpenVINO, PostgreSQL and ONNX Runtime into .deps, without root and outside the system.",
         epilog="Environment: CUDA=1 adds the libraries that libtorch needs on NVIDIA GPUs; "
         "KEEP_DOWNLOADS=1 keeps the fetched archives in .deps/downloads.",
     )
     parser.add_argument("--check", action="store_true", help="only check the prerequisites")
-    parser.add_argument("--only", metavar="NAME", help="lay out this component alone: libtorch, postgres or onnxruntime")
+    parser.add_argument("--only", metavar="NAME", help="lay out this component alone: libtorch, openvino, postgres or onnxruntime")
     return parser.parse_args()
 
 

@@ -49,6 +49,8 @@ pub struct Worker {
     pub device_name: String,
     /// The inference engine.
     pub engine: String,
+    /// What runs each model that is loaded, most recently used last.
+    pub engines: Value,
     /// The queues it takes jobs from.
     pub queues: Vec<String>,
     /// The jobs it runs: `[{"id", "kind"}]`.
@@ -99,6 +101,22 @@ pub async fn mark_worker(db: impl PgExecutor<'_>, id: Uuid, state: &str) -> Resu
     Ok(())
 }
 
+/// Notes what runs the models that a worker has loaded; `engine` is that of the one used last.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn mark_engines(
+    db: impl PgExecutor<'_>,
+    id: Uuid,
+    engine: &str,
+    engines: &Value,
+) -> Result<(), DbError> {
+    let mark =
+        sqlx::query!("update workers set engine = $2, engines = $3 where id = $1", id, engine, engines);
+    mark.execute(db).await?;
+    Ok(())
+}
+
 /// How busy a device is at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DeviceUse {
@@ -139,7 +157,7 @@ pub async fn insert_sample(db: impl PgExecutor<'_>, id: Uuid, sample: &DeviceUse
 pub async fn list_workers(db: impl PgExecutor<'_>) -> Result<Vec<Worker>, DbError> {
     let rows = sqlx::query_as!(
         Worker,
-        r#"select w.id, w.name, w.host, w.version, w.device, w.device_name, w.engine, w.queues, w.utilisation_percent,
+        r#"select w.id, w.name, w.host, w.version, w.device, w.device_name, w.engine, w.engines, w.queues, w.utilisation_percent,
                   w.memory_used_bytes, w.memory_total_bytes, w.started_at, w.last_seen,
                   case when w.state <> 'stopped' and w.last_seen < now() - interval '15 seconds' then 'lost'
                        else w.state end as "state!",

@@ -25,10 +25,12 @@ pub struct ModelSpec {
 }
 
 /// What is known of a loaded engine.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct EngineInfo {
-    /// What runs the network, e.g. `torch`.
+    /// What runs the network: `torch` or `openvino`.
     pub engine: &'static str,
+    /// What it calculates with, e.g. `f32` or `bf16`.
+    pub precision: &'static str,
     /// Where, e.g. `cpu` or `cuda:0`.
     pub device: String,
     /// The architecture.
@@ -39,6 +41,10 @@ pub struct EngineInfo {
     pub dimensions: usize,
     /// Side of the pictures it reads.
     pub image_size: usize,
+    /// Pictures per second in full batches, where engines were compared.
+    pub pictures_per_second: Option<f64>,
+    /// Why this engine runs the model, in words.
+    pub reason: Option<String>,
 }
 
 /// Answers for N pictures.
@@ -139,6 +145,15 @@ pub enum EngineError {
         /// Side that the model reads.
         expected: usize,
     },
+    /// OpenVINO's libraries are missing or unfit.
+    #[error("OpenVINO cannot be used: {0}")]
+    NoOpenVino(String),
+    /// OpenVINO refused the network or failed.
+    #[error("OpenVINO: {0}")]
+    OpenVino(#[from] openvino::InferenceError),
+    /// The model cannot be handed to OpenVINO.
+    #[error(transparent)]
+    Export(#[from] Box<lookalike_shared::onnx::ExportError>),
     /// A part of this program broke its own rules.
     #[error("the engine panicked: {0}")]
     Panic(String),

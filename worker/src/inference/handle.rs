@@ -3,13 +3,15 @@
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
+use lookalike_shared::config::EngineChoice;
 use tch::Device;
 use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 
+use super::choice;
 use super::engine::{Answers, Engine, EngineError, EngineInfo, ModelSpec};
 use super::models::Models;
 use super::thread::{DeviceThread, Request, Work};
-use super::torch::TorchEngine;
 use crate::network::Pictures;
 
 /// What makes an engine of a model.
@@ -35,13 +37,17 @@ pub struct Options {
     pub search_queue: usize,
     /// Most bulk requests that wait; further callers wait for room.
     pub bulk_queue: usize,
+    /// What may run models.
+    pub engine: EngineChoice,
 }
 
 impl Options {
     /// Batches as large as pays on the device and no larger: a search waits for the batch before it.
     pub fn for_device(device: Device) -> Self {
-        let max_batch = if device.is_cuda() { 128 } else { 16 };
-        Self { max_batch, max_models: 4, search_queue: 256, bulk_queue: 2 }
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let max_batch = if device.is_cuda() { 128 } else { (8 * processors).max(16) };
+        let engine = EngineChoice::Auto;
+        Self { max_batch, max_models: 4, search_queue: 256, bulk_queue: 2, engine }
     }
 }
 
@@ -59,6 +65,19 @@ pub enum InferenceError {
     Start(#[from] std::io::Error),
 }
 
+/// A model that is ready, and what runs it.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct LoadedModel {
+    /// The model.
+    pub model: Uuid,
+    /// Its engine.
+    #[serde(flatten)]
+    pub engine: EngineInfo,
+}
+
+/// The models that are ready, most recently used last.
+pub(super) type Loaded = Arc<Mutex<Vec<LoadedModel>>>;
+
 /// A handle to the inference thread. The thread ends when the last handle is dropped.
 #[derive(Clone)]
 pub struct Inference {
@@ -69,18 +88,25 @@ struct Inner {
     search: Option<mpsc::Sender<Request>>,
     bulk: Option<mpsc::Sender<Request>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    loaded: Loaded,
+    max_batch: usize,
+    preferred: &'static str,
 }
 
 impl Inference {
-    /// Starts a thread that runs models with libtorch on `device`.
+    /// Starts a thread that runs models on `device`, each in the engine that suits it.
     ///
     /// # Errors
     /// When the operating system gives no thread.
     pub fn start(device: Device, options: Options) -> Result<Self, InferenceError> {
         let load = move |spec: &ModelSpec| -> Result<Box<dyn Engine>, EngineError> {
-            Ok(Box::new(TorchEngine::load(spec, device)?))
+            choice::load(spec, device, options.engine, options.max_batch)
         };
-        Self::with_engines(options, load)
+        let mut started = Self::with_engines(options, load)?;
+        if let Some(inner) = Arc::get_mut(&mut started.inner) {
+            inner.preferred = choice::preferred(device, options.engine);
+        }
+        Ok(started)
     }
 
     /// Starts a thread whose models are loaded by `load`.
@@ -94,12 +120,20 @@ impl Inference {
         let (search, searches) = mpsc::channel(options.search_queue);
         let (bulk, bulks) = mpsc::channel(options.bulk_queue);
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let models = Models::new(Box::new(load), options.max_models, options.max_batch);
+        let (loaded, max_batch) = (Loaded::default(), options.max_batch);
+        let models = Models::new(Box::new(load), options.max_models, options.max_batch, loaded.clone());
         let device_thread = DeviceThread::new(models, options.max_batch, searches, bulks);
         let thread = thread::Builder::new()
             .name("inference".to_owned())
             .spawn(move || runtime.block_on(device_thread.run()))?;
-        let inner = Inner { search: Some(search), bulk: Some(bulk), thread: Mutex::new(Some(thread)) };
+        let inner = Inner {
+            search: Some(search),
+            bulk: Some(bulk),
+            thread: Mutex::new(Some(thread)),
+            loaded,
+            max_batch,
+            preferred: "torch",
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -133,6 +167,21 @@ impl Inference {
         let (answer, answered) = oneshot::channel();
         self.send(model, Work::Prepare { answer }, priority).await?;
         Ok(answered.await.map_err(|_| InferenceError::Ended)??)
+    }
+
+    /// The engine that is tried first: `torch` or `openvino`.
+    pub fn preferred(&self) -> &'static str {
+        self.inner.preferred
+    }
+
+    /// Most pictures that go through a network together.
+    pub fn max_batch(&self) -> usize {
+        self.inner.max_batch
+    }
+
+    /// The models that are ready, most recently used last.
+    pub fn loaded(&self) -> Vec<LoadedModel> {
+        self.inner.loaded.lock().map(|loaded| loaded.clone()).unwrap_or_default()
     }
 
     async fn send(

@@ -5,15 +5,19 @@
 //! same time. The thread does no I/O: a request carries the model it is for, weights included, and the thread keeps
 //! the most recently used ones ready.
 
+mod choice;
 mod engine;
 mod handle;
 mod models;
+mod openvino;
 mod thread;
 mod torch;
 
 #[cfg(test)]
 mod tests;
 
+pub use self::openvino::{Arithmetic, OpenVinoEngine};
+pub use choice::load as load_engine;
 pub use engine::{Answers, Engine, EngineError, EngineInfo, ModelSpec};
-pub use handle::{Inference, InferenceError, Options, Priority};
+pub use handle::{Inference, InferenceError, LoadedModel, Options, Priority};
 pub use torch::TorchEngine;

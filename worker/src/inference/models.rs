@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use uuid::Uuid;
 
 use super::engine::{Answers, Engine, EngineError, EngineInfo, ModelSpec};
-use super::handle::Load;
+use super::handle::{Load, Loaded, LoadedModel};
 use crate::network::Pictures;
 
 pub(super) struct Models {
@@ -15,11 +15,13 @@ pub(super) struct Models {
     /// Pictures in the batch that a new model is warmed up with.
     warm_up: usize,
     loaded: Vec<(Uuid, Box<dyn Engine>)>,
+    /// What `loaded` holds, for others to see.
+    shown: Loaded,
 }
 
 impl Models {
-    pub fn new(load: Load, capacity: usize, warm_up: usize) -> Self {
-        Self { load, capacity: capacity.max(1), warm_up, loaded: Vec::new() }
+    pub fn new(load: Load, capacity: usize, warm_up: usize, shown: Loaded) -> Self {
+        Self { load, capacity: capacity.max(1), warm_up, loaded: Vec::new(), shown }
     }
 
     /// Answers a batch. A model whose engine panics is forgotten, for its state cannot be trusted.
@@ -57,9 +59,20 @@ impl Models {
             self.loaded.drain(..(self.loaded.len() + 1).saturating_sub(self.capacity));
             let engine = self.warm(spec)?;
             self.loaded.push((spec.id, engine));
+            self.show();
         }
         let (_, engine) = self.loaded.last_mut().expect("the model was just put there");
         Ok(&mut **engine)
+    }
+
+    fn show(&self) {
+        let info = |(model, engine): &(Uuid, Box<dyn Engine>)| LoadedModel {
+            model: *model,
+            engine: engine.describe(),
+        };
+        if let Ok(mut shown) = self.shown.lock() {
+            *shown = self.loaded.iter().map(info).collect();
+        }
     }
 
     /// A new engine after its first and largest batch, which is slow and takes the memory that it will need.
@@ -71,7 +84,17 @@ impl Models {
         let pictures = Pictures::new(side, black).expect("a whole number of pictures");
         engine.embed(&pictures)?;
         let duration_ms = started.elapsed().as_millis() as u64;
-        tracing::info!(model.id = %spec.id, backbone = spec.backbone, duration_ms, "model loaded");
+        let EngineInfo { engine: name, precision, pictures_per_second, reason, .. } = engine.describe();
+        tracing::info!(
+            model.id = %spec.id,
+            backbone = spec.backbone,
+            engine = name,
+            precision,
+            pictures_per_second,
+            reason,
+            duration_ms,
+            "model loaded"
+        );
         Ok(engine)
     }
 }

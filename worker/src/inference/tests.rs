@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use bytes::Bytes;
+use lookalike_shared::config::EngineChoice;
 use lookalike_shared::domain::backbone;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -11,6 +12,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::network::{Mode, Network, Normalisation, Pictures, unit_length};
+
+mod engines;
 
 const SIDE: usize = 32;
 const CLASSES: usize = 5;
@@ -38,7 +41,7 @@ fn pictures(count: usize) -> Pictures {
 }
 
 fn options(max_batch: usize) -> Options {
-    Options { max_batch, ..Options::for_device(Device::Cpu) }
+    Options { max_batch, engine: EngineChoice::Torch, ..Options::for_device(Device::Cpu) }
 }
 
 fn close(found: &[f32], expected: &[f32]) -> bool {
@@ -121,11 +124,14 @@ impl Engine for Slow {
     fn describe(&self) -> EngineInfo {
         EngineInfo {
             engine: "slow",
+            precision: "none",
             device: "cpu".to_owned(),
             backbone: "none".to_owned(),
             classes: 1,
             dimensions: 1,
             image_size: SIDE,
+            pictures_per_second: None,
+            reason: None,
         }
     }
 }

@@ -58,6 +58,7 @@ impl Engine for TorchEngine {
     fn describe(&self) -> EngineInfo {
         EngineInfo {
             engine: "torch",
+            precision: "f32",
             device: match self.network.device() {
                 Device::Cpu => "cpu".to_owned(),
                 Device::Cuda(index) => format!("cuda:{index}"),
@@ -68,6 +69,8 @@ impl Engine for TorchEngine {
             classes: self.network.classes(),
             dimensions: self.network.backbone().embedding_dim,
             image_size: self.image_size,
+            pictures_per_second: None,
+            reason: None,
         }
     }
 }

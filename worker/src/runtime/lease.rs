@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::running::Running;
 use super::stop::StopReason;
 use crate::device::Sampler;
+use crate::inference::{Inference, LoadedModel};
 
 /// How often the device is looked at and written down.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(2);
@@ -31,6 +32,8 @@ pub struct Heartbeat {
     pub running: Running,
     /// Reads the device.
     pub sampler: Sampler,
+    /// Tells which models are loaded, and what runs them.
+    pub inference: Inference,
     /// Ends the heartbeat.
     pub stop: CancellationToken,
 }
@@ -52,12 +55,13 @@ impl Heartbeat {
         let mut pool = None;
         let mut last_held = Instant::now();
         let mut last_sample = Instant::now() - SAMPLE_INTERVAL;
+        let mut shown = Vec::new();
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = self.stop.cancelled() => return,
             }
-            match self.beat_once(&config, &mut pool, &mut last_sample).await {
+            match self.beat_once(&config, &mut pool, &mut last_sample, &mut shown).await {
                 Ok(()) => last_held = Instant::now(),
                 Err(error) => {
                     tracing::warn!(%error, since_s = last_held.elapsed().as_secs(), "heartbeat failed");
@@ -76,6 +80,7 @@ impl Heartbeat {
         config: &DatabaseConfig,
         pool: &mut Option<PgPool>,
         last_sample: &mut Instant,
+        shown: &mut Vec<LoadedModel>,
     ) -> Result<(), DbError> {
         if pool.is_none() {
             *pool = Some(db::connect(config).await?);
@@ -86,6 +91,18 @@ impl Heartbeat {
             *last_sample = Instant::now();
             let sample = self.sampler.sample();
             db::workers::insert_sample(db, self.worker_id, &sample).await?;
+            self.show_engines(db, shown).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes down what runs the loaded models, when that has changed.
+    async fn show_engines(&self, db: &PgPool, shown: &mut Vec<LoadedModel>) -> Result<(), DbError> {
+        let loaded = self.inference.loaded();
+        if let (Some(last), true) = (loaded.last(), loaded != *shown) {
+            let engines = serde_json::json!(loaded);
+            db::workers::mark_engines(db, self.worker_id, last.engine.engine, &engines).await?;
+            *shown = loaded;
         }
         Ok(())
     }

@@ -101,7 +101,8 @@ impl Worker {
         let host = sysinfo::System::host_name().unwrap_or_else(|_| "unknown".to_owned());
         let worker_name = format!("{host}-{}", std::process::id());
         let device_name = sampler.device_name();
-        let inference = Inference::start(chosen.device, Options::for_device(chosen.device))?;
+        let options = Options { engine: settings.worker.engine, ..Options::for_device(chosen.device) };
+        let inference = Inference::start(chosen.device, options)?;
         let registered = db::workers::NewWorker {
             id: worker_id,
             name: worker_name.clone(),
@@ -110,7 +111,7 @@ impl Worker {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             device: chosen.name,
             device_name: device_name.clone(),
-            engine: "torch".to_owned(),
+            engine: inference.preferred().to_owned(),
             queues: settings.worker.queues.iter().map(|queue| queue.as_str().to_owned()).collect(),
         };
         db::workers::insert_worker(&db, &registered).await?;
@@ -134,6 +135,7 @@ impl Worker {
             database: settings.database,
             running: running.clone(),
             sampler,
+            inference: services.inference.clone(),
             stop: beat.clone(),
         };
         heartbeat.start().context("starting the heartbeat")?;
