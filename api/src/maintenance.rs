@@ -1,8 +1,8 @@
 //! What has to be done again and again while the service runs.
 //!
 //! Waking due jobs, recovering those of lost workers and redelivering stranded ones skip rows that others hold,
-//! so every API process does them. Samples and pruning are done by one process: the one whose session holds
-//! the leader's lock, which the database frees when that process dies. An outage of the database delays the
+//! so every API process does them. Schedules, samples and pruning are done by one process: the one whose session
+//! holds the leader's lock, which the database frees when that process dies. An outage of the database delays the
 //! work and ends nothing.
 
 use std::collections::HashSet;
@@ -10,7 +10,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use lookalike_shared::db::{self, DbError, PgPool, indexes, jobs, leader, queue, queues, retention};
+use lookalike_shared::db::schedules::{self, Outcome};
+use lookalike_shared::db::{
+    self, DbError, PgConnection, PgPool, generations, jobs, leader, queue, queues, retention,
+};
 use lookalike_shared::domain::job::JobId;
 use tokio::time::sleep;
 
@@ -22,6 +25,10 @@ const LONGEST_DELAY: Duration = Duration::from_secs(15);
 const SAMPLE_EVERY: Duration = Duration::from_secs(5);
 /// How often what is past its time is thrown away.
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
+/// How often it is looked whether a schedule is due.
+const DUE_EVERY: Duration = Duration::from_secs(1);
+/// Schedules dealt with in one transaction.
+const DUE_AT_ONCE: i64 = 20;
 /// A delivery that is missing for this long is made again.
 const STRANDED_AFTER: Duration = Duration::from_secs(15);
 
@@ -91,7 +98,7 @@ async fn repeat(db: &PgPool, chore: Chore) {
 async fn lead_forever(state: &State) {
     loop {
         if let Err(error) = lead(state).await {
-            tracing::warn!(%error, "samples and pruning pause; trying again");
+            tracing::warn!(%error, "schedules, samples and pruning pause; trying again");
         }
         sleep(SAMPLE_EVERY).await;
     }
@@ -105,6 +112,37 @@ async fn lead(state: &State) -> Result<(), DbError> {
     while !leader::try_lead(&mut session).await? {
         sleep(SAMPLE_EVERY).await;
     }
+    // Side by side: a schedule does not wait for what takes long.
+    tokio::try_join!(follow_schedules(state), keep_house(state, &mut session))?;
+    Ok(())
+}
+
+/// Enqueues the jobs of schedules that are due.
+async fn follow_schedules(state: &State) -> Result<(), DbError> {
+    loop {
+        let mut tx = db::begin(&state.db).await?;
+        let outcomes = schedules::claim_due(&mut tx, DUE_AT_ONCE).await?;
+        db::commit(tx).await?;
+        for (name, outcome) in &outcomes {
+            let schedule = name.as_str();
+            match outcome {
+                Outcome::Started(job) => tracing::info!(schedule, job.id = %job, "a schedule was due"),
+                Outcome::Skipped(job) => {
+                    tracing::warn!(schedule, job.id = %job, "a schedule was due while its job before still runs");
+                }
+                Outcome::Replanned => {
+                    tracing::warn!(schedule, "the clock was set back; a schedule was set anew")
+                }
+            }
+        }
+        if outcomes.is_empty() {
+            sleep(DUE_EVERY).await;
+        }
+    }
+}
+
+/// Samples the queues and throws away what is past its time.
+async fn keep_house(state: &State, session: &mut PgConnection) -> Result<(), DbError> {
     let mut sampled = Utc::now();
     let mut pruned: Option<Instant> = None;
     loop {
@@ -137,13 +175,10 @@ async fn prune(state: &State) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Drops generations that no rebuild fills any more.
+/// Drops generations that are to go and those that no rebuild fills any more, once nothing reads them.
 async fn drop_abandoned(state: &State) -> Result<(), DbError> {
-    for generation in indexes::list_abandoned(&state.db).await? {
-        let mut tx = db::begin(&state.db).await?;
-        indexes::drop_generation(&mut tx, generation).await?;
-        db::commit(tx).await?;
-        tracing::info!(generation, "a generation whose rebuild has ended without it was dropped");
+    for generation in generations::drop_unused(&state.db).await? {
+        tracing::info!(generation, "a generation that is not in use any more was dropped");
     }
     Ok(())
 }

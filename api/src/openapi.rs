@@ -33,6 +33,7 @@ use crate::views::event::EventView;
         (name = "workers", description = "Processes that do the work, and their devices"),
         (name = "models", description = "Trained and imported weights"),
         (name = "indexes", description = "Searchable collections of pictures"),
+        (name = "schedules", description = "Indexes that follow their sources"),
         (name = "sources", description = "Where pictures are read from, and uploads"),
         (name = "keys", description = "Who may call, and as what"),
         (name = "system", description = "Health, limits and this document"),

@@ -81,11 +81,13 @@ impl<T> Listed<T> {
         let limit = usize::try_from(limit).unwrap_or_default();
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next_cursor = rows.last().filter(|_| more).map(|last| {
-            let key = serde_json::to_vec(&key(last)).expect("a key is plain data");
-            BASE64_URL_SAFE_NO_PAD.encode(key)
-        });
+        let next_cursor = rows.last().filter(|_| more).map(|last| cursor(&key(last)));
         Self { items: rows.into_iter().map(view).collect(), next_cursor }
+    }
+
+    /// A page that is made elsewhere, and what the next one is asked with.
+    pub fn of_page<K: Serialize>(items: Vec<T>, next: Option<&K>) -> Self {
+        Self { items, next_cursor: next.map(cursor) }
     }
 
     /// A page of a short list that is there as a whole, in the order that it has.
@@ -105,6 +107,10 @@ impl<T> Listed<T> {
         let rows: Vec<R> = rows.into_iter().skip(start).take(most).collect();
         Ok(Self::of_rows(rows, limit, key, view))
     }
+}
+
+fn cursor<K: Serialize>(key: &K) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).expect("a key is plain data"))
 }
 
 #[cfg(test)]

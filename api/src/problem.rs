@@ -12,6 +12,7 @@ use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
+use lookalike_shared::db::DbError;
 use lookalike_shared::domain::FieldError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -275,6 +276,11 @@ impl ApiError {
     /// What is logged and not sent.
     pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync)> {
         self.more.cause.as_deref()
+    }
+
+    /// Whether it comes from an error of the database that is such.
+    pub fn is_of(&self, is_such: impl FnOnce(&DbError) -> bool) -> bool {
+        self.more.cause.as_deref().and_then(|cause| cause.downcast_ref::<DbError>()).is_some_and(is_such)
     }
 
     /// The document, for a request with this path and id if they are known.

@@ -73,16 +73,27 @@ async fn create(
     if !pictures.is_empty() {
         pictures::insert_pictures(&mut *tx, job.id, pictures).await?;
     }
-    let stored = jobs::get_job(&mut *tx, job.id).await?;
+    enqueued(tx, job.id).await
+}
+
+/// The answer that a job was enqueued.
+///
+/// # Errors
+/// 503 when the database is away.
+pub async fn enqueued(tx: &mut PgConnection, id: JobId) -> Result<Created, ApiError> {
+    let stored = jobs::get_job(&mut *tx, id).await?;
     Ok(Created {
         status: StatusCode::ACCEPTED,
-        location: Some(location(job.id)),
+        location: Some(location(id)),
         body: json!(JobView::from(stored)),
     })
 }
 
 /// Answers at once, or waits as the client prefers. A repeated request waits for the job it asked for first.
-async fn respond(state: &State, request: &HttpRequest, answer: Answer) -> Result<HttpResponse, ApiError> {
+///
+/// # Errors
+/// None: the job is stored, whatever becomes of the wait.
+pub async fn respond(state: &State, request: &HttpRequest, answer: Answer) -> Result<HttpResponse, ApiError> {
     let Some(wait) = prefer::wait(request) else { return Ok(accepted(answer)) };
     let id = answer.created.body.get("id").and_then(|id| id.as_str()?.parse().ok());
     let Some(id) = id.map(JobId) else { return Ok(accepted(answer)) };

@@ -4,8 +4,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::client::TargetArgs;
 use crate::commands::{
-    api, docs, evaluate, index, indexes, jobs, keys, migrate, models, openapi, postgres, samples, search,
-    train, up, uploads, validate, workers,
+    api, docs, evaluate, index, indexes, jobs, keys, migrate, models, openapi, postgres, samples, schedules,
+    search, sources, train, up, uploads, validate, workers,
 };
 use crate::error::{CliError, EXIT_CODES};
 use crate::output;
@@ -42,6 +42,10 @@ enum Command {
     Models(models::Args),
     /// List, make, rebuild and delete indexes
     Indexes(indexes::Args),
+    /// List, make, pause and run schedules: indexes that follow their sources
+    Schedules(schedules::Args),
+    /// List sources, look into them, and test them
+    Sources(sources::Args),
     /// Upload folders of pictures
     Uploads(uploads::Args),
     /// List, make and revoke keys
@@ -98,6 +102,8 @@ impl Command {
             Self::Jobs(args) => Some(&args.target),
             Self::Models(args) => Some(&args.target),
             Self::Indexes(args) => Some(&args.target),
+            Self::Schedules(args) => Some(&args.target),
+            Self::Sources(args) => Some(&args.target),
             Self::Uploads(args) => Some(&args.target),
             Self::Keys(args) => Some(&args.target),
             Self::Workers(args) => Some(&args.target),
@@ -125,6 +131,8 @@ impl Command {
             Self::Jobs(args) => jobs::run(args).await,
             Self::Models(args) => models::run(args).await,
             Self::Indexes(args) => indexes::run(args).await,
+            Self::Schedules(args) => schedules::run(args).await,
+            Self::Sources(args) => sources::run(args).await,
             Self::Uploads(args) => uploads::run(args).await,
             Self::Keys(args) => keys::run(args).await,
             Self::Workers(args) => workers::run(args).await,

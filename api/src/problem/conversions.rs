@@ -37,7 +37,12 @@ impl From<StorageError> for ApiError {
             }
             StorageError::InvalidKey { .. } => Self::invalid_field("", error.to_string()),
             StorageError::TooLarge { .. } => Self::new(Code::PayloadTooLarge, error.to_string()),
-            StorageError::Store { .. } => {
+            StorageError::Denied { .. } => Self::hidden(
+                Code::StorageUnavailable,
+                "the storage refuses us; its credentials or rights may be wrong",
+                error,
+            ),
+            StorageError::Store { .. } | StorageError::Changed { .. } => {
                 Self::hidden(Code::StorageUnavailable, "the storage does not answer; try again soon", error)
             }
             StorageError::Database(_) => Self::hidden(

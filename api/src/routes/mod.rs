@@ -6,11 +6,13 @@
 pub mod docs;
 pub mod entries;
 pub mod events;
+pub mod generations;
 pub mod indexes;
 pub mod jobs;
 pub mod keys;
 pub mod models;
 pub mod queues;
+pub mod schedules;
 pub mod session;
 pub mod sources;
 pub mod submissions;
@@ -44,7 +46,9 @@ fn configure_v1(config: &mut ServiceConfig<'_>) {
     trainings::configure(config);
     models::configure(config);
     indexes::configure(config);
+    generations::configure(config);
     entries::configure(config);
+    schedules::configure(config);
     sources::configure(config);
     uploads::configure(config);
     keys::configure(config);

@@ -14,6 +14,8 @@ pub fn summary(job: &Value) -> String {
     }
     match job["kind"].as_str() {
         Some("train") => train(result),
+        Some("index") if result["dry_run"] == true => dry_run(result),
+        Some("rebuild") if result["state"] == "ready" => format!("{}\n{}", index(result), waiting(result)),
         Some("index" | "rebuild") => index(result),
         Some("search") => search(result),
         Some("evaluate") => evaluate(result),
@@ -64,10 +66,49 @@ fn index(result: &Value) -> String {
     )
 }
 
+/// What to do with a generation that was not activated.
+fn waiting(result: &Value) -> String {
+    let (index, generation) = (text(result, "/index"), text(result, "/generation"));
+    format!("it waits beside the active one: lookalike indexes activate {index} {generation}")
+}
+
+/// What an index job would do: the counts, and some pictures of each kind.
+fn dry_run(result: &Value) -> String {
+    let count = |name: &str| text(result, &format!("/{name}"));
+    let mut told = format!(
+        "dry run of index {}, generation {}: {} to add, {} to update, {} to remove, {} unchanged; nothing was written",
+        count("index"),
+        count("generation"),
+        count("added"),
+        count("updated"),
+        count("removed"),
+        count("unchanged")
+    );
+    for (name, heading) in [("added", "to add"), ("updated", "to update"), ("removed", "to remove")] {
+        let examples = result["examples"][name].as_array().map_or(&[][..], Vec::as_slice);
+        if examples.is_empty() {
+            continue;
+        }
+        told += &format!("\n\n{heading}");
+        for uri in examples {
+            told += &format!("\n  {}", text(uri, ""));
+        }
+        let more = result[name].as_u64().unwrap_or(0).saturating_sub(examples.len() as u64);
+        if more > 0 {
+            told += &format!("\n  and {more} more");
+        }
+    }
+    told
+}
+
 fn evaluate(result: &Value) -> String {
     let number = |name: &str| result[name].as_f64().map_or("-".to_owned(), percent);
+    let measured = result["generation"].as_i64().map_or(String::new(), |generation| {
+        format!("generation {generation} by {}: ", text(result, "/model"))
+    });
     format!(
-        "{} queries, mean average precision {}, {} of the hits of an exhaustive search kept by routing\n{}",
+        "{}{} queries, mean average precision {}, {} of the hits of an exhaustive search kept by routing\n{}",
+        measured,
         text(result, "/queries"),
         number("map"),
         number("routing_recall"),
@@ -160,6 +201,21 @@ mod tests {
         );
         assert!(text.starts_with("model                scenes@1\nvalidation accuracy  88.44 %\n"), "{text}");
         assert!(text.contains("100 pictures/s over 1m 1s\nby embedding"), "{text}");
+    }
+
+    #[test]
+    fn a_dry_run_tells_what_would_change() {
+        let text = done(
+            "index",
+            json!({"dry_run": true, "index": "gallery", "generation": 3, "added": 102, "updated": 0, "unchanged": 7,
+                   "removed": 1, "failed": 0, "seconds": 0.2,
+                   "examples": {"added": ["photos/a.jpg", "photos/b.jpg"], "updated": [], "removed": ["photos/old.jpg"]}}),
+        );
+        assert_eq!(
+            text,
+            "dry run of index gallery, generation 3: 102 to add, 0 to update, 1 to remove, 7 unchanged; nothing was \
+             written\n\nto add\n  photos/a.jpg\n  photos/b.jpg\n  and 100 more\n\nto remove\n  photos/old.jpg"
+        );
     }
 
     #[test]

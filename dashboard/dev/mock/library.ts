@@ -63,12 +63,12 @@ const partitions = CLASSES.map((name, place) => ({ class: name, class_id: place,
 const total = partitions.reduce((sum, { rows }) => sum + rows, 0);
 
 function generation(number: number, model: string, state: Generation["state"], pictures: number, hours: number): Generation {
-  return { id: number, model, state, entries: pictures, created_at: ago(hours), activated_at: state === "building" ? null : ago(hours) };
+  return { id: number, model, state, entries: pictures, created_at: ago(hours), ready_at: state === "building" ? null : ago(hours), activated_at: state === "building" || state === "ready" ? null : ago(hours) };
 }
 
 export const indexes: IndexDetail[] = [
-  { name: "gallery", generation: 4, model: "scenes@2", entries: total, partitions_count: partitions.length, partitions, building: null, created_at: ago(700), generations: [generation(4, "scenes@2", "active", total, 40), generation(3, "scenes@1", "retired", 188_402, 400)] },
-  { name: "catalogue", generation: 1, model: "products@1", entries: 48_220, partitions_count: 20, partitions: partitions.map((each) => ({ ...each, rows: Math.round(each.rows / 4) })), building: { generation: 2, model: "products@2", entries: 21_800 }, created_at: ago(300), generations: [generation(2, "products@2", "building", 21_800, 0.2), generation(1, "products@1", "active", 48_220, 300)] },
+  { name: "gallery", generation: 4, model: "scenes@2", entries: total, partitions_count: partitions.length, partitions, building: null, keep_generations: 1, created_at: ago(700), generations: [generation(5, "scenes@2", "ready", total, 3), generation(4, "scenes@2", "active", total, 40), generation(3, "scenes@1", "retired", 188_402, 400)] },
+  { name: "catalogue", generation: 1, model: "products@1", entries: 48_220, partitions_count: 20, partitions: partitions.map((each) => ({ ...each, rows: Math.round(each.rows / 4) })), building: { generation: 2, model: "products@2", entries: 21_800 }, keep_generations: 2, created_at: ago(300), generations: [generation(2, "products@2", "building", 21_800, 0.2), generation(1, "products@1", "active", 48_220, 300)] },
 ];
 
 export const sources: Source[] = [
@@ -105,7 +105,7 @@ export function entries(index: string, className: string | undefined, from: numb
     const at = `/v1/indexes/${index}/entries/${entry}`;
     return {
       entry_id: entry, uri: `photos/gallery/${name.replace(" ", "_")}/IMG_${number}.jpg`, class: name, width: 1_024, height: 768, bytes: 180_000,
-      content_hash: entry, metadata: {}, indexed_at: ago(40), thumbnail: `${at}/thumbnail`, image: `${at}/image`,
+      content_hash: entry, perceptual_hash: "c3e1f0783c1e0f87", metadata: {}, indexed_at: ago(40), thumbnail: `${at}/thumbnail`, image: `${at}/image`,
     };
   });
 }

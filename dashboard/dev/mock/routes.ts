@@ -6,6 +6,7 @@ import { answer, confusion, entries, indexes, keys, objects, sources, versions }
 import { becomeDefault, compared, labelled, performance } from "./registry.ts";
 import { picture } from "./pictures.ts";
 import { type Call, problem, type Reply } from "./plugin.ts";
+import { schedules } from "./schedules.ts";
 import { empty, paused, queues, queueSamples, workers, workerSamples } from "./world.ts";
 
 type Route = [method: string, pattern: string, answer: (call: Call) => Reply | Promise<Reply>];
@@ -149,6 +150,9 @@ export const routes: Route[] = [
     { uri: "photos/gallery/teapot/scan_01.tiff", status: "failed", code: "too_many_pixels", detail: "65535 x 65535 pixels are more than the 100,000,000 allowed" },
     { uri: "photos/gallery/volcano/notes.jpg", status: "failed", code: "unknown_format", detail: "no picture: its first bytes are 3c 21 44 4f" },
   ])],
+  ["GET", "/v1/jobs/:id/items/summary", (call) => ({ body: (one(call)?.progress.failed ?? 0) === 0 ? { failed: 0, codes: [] } : {
+    failed: 3, codes: ["too_many_pixels", "truncated", "unknown_format"].map((code) => ({ code, count: 1 })),
+  } })],
   ["GET", "/v1/models", () => list(empty ? [] : models())],
   ["GET", "/v1/models/:name", ({ path }) => list(versions.filter(({ name }) => name === path.name))],
   ["GET", "/v1/models/:name/compare", ({ query }) => compared(query.get("a"), query.get("b"))],
@@ -161,12 +165,15 @@ export const routes: Route[] = [
   ["GET", "/v1/models/:name/:version/confusion", () => ({ body: confusion() })],
   ["GET", "/v1/indexes", () => list(empty ? [] : indexes)],
   ["GET", "/v1/indexes/:name", ({ path }) => found(indexes.find(({ name }) => name === path.name), "index")],
+  ["GET", "/v1/indexes/:name/generations", ({ path }) => list((indexes.find(({ name }) => name === path.name)?.generations ?? []).map((each) => ({ ...each, size_bytes: each.entries * 4_300 })))],
   ["GET", "/v1/indexes/:name/entries", ({ path, query }) => {
     const from = Number(query.get("cursor") ?? 0);
     return { body: { items: entries(path.name ?? "", query.get("class") ?? undefined, from), next_cursor: from < 400 ? String(from + 48) : null } };
   }],
   ["GET", "/v1/indexes/:name/entries/:entry/thumbnail", sendPicture],
   ["GET", "/v1/indexes/:name/entries/:entry/image", sendPicture],
+  ["GET", "/v1/schedules", ({ query }) => list(empty ? [] : schedules(query.get("index") ?? "gallery"))],
+  ["POST", "/v1/schedules/preview", () => ({ body: { next: [1, 2, 3, 4, 5].map((times) => new Date(Date.now() + times * 900_000).toISOString()) } })],
   ["GET", "/v1/sources", () => list(sources)],
   ["POST", "/v1/sources/:name/validate", (call) => submit("validate", call)],
   ["DELETE", "/v1/uploads/:set", () => ({ status: 204 })],

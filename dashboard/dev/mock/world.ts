@@ -17,7 +17,7 @@ const START = Date.now();
 
 function worker(name: string, host: string, device: string, deviceName: string, memory: number, engine: string, queues: string[]): Worker {
   return {
-    id: id(START - 9_000_000), name, host, state: "ready", device, device_name: deviceName, engine, version: "0.1.0", queues, jobs: [], utilisation_percent: 0,
+    id: id(START - 9_000_000), name, host, state: "ready", device, device_name: deviceName, engine, engines: [], version: "0.1.0", queues, jobs: [], utilisation_percent: 0,
     memory_used_bytes: 0, memory_total_bytes: memory, started_at: new Date(START - 9_000_000).toISOString(), last_seen: new Date(START).toISOString(),
   };
 }

@@ -174,9 +174,38 @@ export interface paths {
         post?: never;
         /**
          * Delete an index with all its generations.
-         * @description The pictures stay in their sources, the models are kept. Needs scope `manage`.
+         * @description The pictures stay in their sources, the models are kept. Jobs that fill it end at their next batch. Needs scope
+         *     `manage`.
          */
         delete: operations["delete_indexes_name"];
+        options?: never;
+        head?: never;
+        /**
+         * Change how many retired generations an index keeps.
+         * @description It counts from the next swap, activation or rollback on: then those that were active last stay, and the others are
+         *     dropped. Generations that are ready stay for 7 days at least, whatever is set here. Needs scope `manage`.
+         */
+        patch: operations["patch_indexes_name"];
+        trace?: never;
+    };
+    "/v1/indexes/{name}/activate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a generation the active one.
+         * @description It is one that a rebuild with `activate: false` has left ready, or one that was active before. Searches that come
+         *     from now on look into it, with its model; the one that was active retires. Retired ones beyond the index's
+         *     `keep_generations`, and ready ones older than 7 days, are dropped. Activating the active one changes nothing. Needs
+         *     scope `manage`.
+         */
+        post: operations["post_indexes_name_activate"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -193,7 +222,7 @@ export interface paths {
         put?: never;
         /**
          * Empty an index.
-         * @description Its model and earlier generations stay. An index job that runs meanwhile goes on filling it; a rebuild that runs
+         * @description Its model and its other generations stay. An index job that runs meanwhile goes on filling it; a rebuild that runs
          *     ends, for it would bring back what was there. Needs scope `manage`.
          */
         post: operations["post_indexes_name_clear"];
@@ -233,7 +262,9 @@ export interface paths {
         post?: never;
         /**
          * Take an entry out of the index.
-         * @description Its picture stays in its source; an index job over the same prefix puts it back. Needs scope `manage`.
+         * @description Vectors, thumbnail and the note of what was indexed go; its picture stays in its source. So the next index job over
+         *     the same prefix, in mode `add` or `sync`, puts it back while the object is there: to keep a picture out, take it out
+         *     of the source. A rebuild under way leaves it out too. Needs scope `manage`.
          */
         delete: operations["delete_indexes_name_entries_id"];
         options?: never;
@@ -248,7 +279,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The picture of an entry, from its source. */
+        /**
+         * The picture of an entry, from its source.
+         * @description Also of one that only an earlier generation holds, while that is kept: hits of a search outlive a swap.
+         */
         get: operations["get_indexes_name_entries_id_image"];
         put?: never;
         post?: never;
@@ -265,11 +299,52 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A small JPEG of an entry. */
+        /**
+         * A small JPEG of an entry.
+         * @description Also of one that only an earlier generation holds, while that is kept: hits of a search outlive a swap.
+         */
         get: operations["get_indexes_name_entries_id_thumbnail"];
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/indexes/{name}/generations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The generations of an index, newest first, each with the room it takes. */
+        get: operations["get_indexes_name_generations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/indexes/{name}/generations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Drop a generation that is not in use.
+         * @description Its tables go at once or, while something reads them, within seconds; until then it is listed as `dropping`. Needs
+         *     scope `manage`.
+         */
+        delete: operations["delete_indexes_name_generations_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -357,7 +432,9 @@ export interface paths {
         put?: never;
         /**
          * Measure an index with labelled queries.
-         * @description Every picture under the prefix is searched for; the name of its folder is its true class.
+         * @description Every picture under the prefix is searched for; the name of its folder is its true class. With `generation` it is
+         *     that one which is measured, with its own model, so that a ready or retired one can be compared with the active one
+         *     on the same pictures.
          */
         post: operations["post_jobs_evaluate"];
         delete?: never;
@@ -415,7 +492,9 @@ export interface paths {
         put?: never;
         /**
          * Index again, with another model, everything an index holds.
-         * @description A new generation is filled beside the active one, which answers searches until the new one is whole.
+         * @description A new generation is filled beside the active one, which answers searches until the new one is whole. Then they swap
+         *     at once, what came to the index meanwhile included; with `"activate": false` the new one stays `ready` until
+         *     `POST /v1/indexes/{name}/activate` takes it, or for 7 days at least.
          */
         post: operations["post_jobs_rebuild"];
         delete?: never;
@@ -531,10 +610,48 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The pictures of a job that did not make it, by URI, each with its reason. With `Accept: text/csv` all of them
-         *     in one file.
+         * The pictures of a job that did not make it, by URI, each with its reason. With `Accept: text/csv` all of them, or
+         *     all that the filters leave, in one file.
          */
         get: operations["get_jobs_id_items"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{id}/items/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Indexes only those pictures again that an index job failed with, all or those of some reasons.
+         * @description A new job with what the earlier one was asked for and `failed_of`, its id; it adds and updates, and removes nothing.
+         *     The earlier job's labels and those given here are its labels. Needs scope `submit`.
+         */
+        post: operations["post_jobs_id_items_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{id}/items/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many pictures of a job failed, and for which reasons, the most frequent first. */
+        get: operations["get_jobs_id_items_summary"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1017,6 +1134,84 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every schedule, by name. */
+        get: operations["get_schedules"];
+        put?: never;
+        /**
+         * Make a schedule: an index follows its source.
+         * @description Each due time enqueues one index job with the label `schedule` = the schedule's name. While a job of it has not ended,
+         *     its due times are skipped and counted; due times missed while nothing ran are one job. Needs scope `manage`.
+         */
+        post: operations["post_schedules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** When a schedule would be due, before it is made. */
+        post: operations["post_schedules_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A schedule: when it is due, and how its last job ended. */
+        get: operations["get_schedules_name"];
+        put?: never;
+        post?: never;
+        /** Delete a schedule. Its jobs stay, one that runs goes on. Needs scope `manage`. */
+        delete: operations["delete_schedules_name"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a schedule, pause it (`paused: true`) or resume it.
+         * @description Pausing twice is no error. A job that runs goes on. Needs scope `manage`.
+         */
+        patch: operations["patch_schedules_name"];
+        trace?: never;
+    };
+    "/v1/schedules/{name}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Run a schedule now, whether it is due, paused or neither; its due times stay. */
+        post: operations["post_schedules_name_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/session": {
         parameters: {
             query?: never;
@@ -1059,10 +1254,33 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The folders and objects directly under a prefix: folders first, each by name. */
+        /**
+         * The folders and objects directly under a prefix: folders first, each by name. A bucket has folders and objects in one
+         *     order by name; each page of it tells its folders first.
+         */
         get: operations["get_sources_name_objects"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sources/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tries whether a source can be read: lists its first objects and reads the beginning of one, for at most 10 seconds.
+         *     What is wrong with it is the answer, and no failure of the request.
+         */
+        post: operations["post_sources_name_test"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1232,6 +1450,19 @@ export interface components {
          * @enum {string}
          */
         Action: "cancel" | "retry" | "delete" | "pause" | "resume";
+        /**
+         * @description Which generation to activate.
+         * @example {
+         *       "generation": 7
+         *     }
+         */
+        Activation: {
+            /**
+             * Format: int32
+             * @description A ready or retired generation of the index.
+             */
+            generation: number;
+        };
         /** @description Random changes of the training pictures. */
         Augment: {
             /**
@@ -1469,6 +1700,11 @@ export interface components {
             /** @description Its runs, newest first. */
             runs: components["schemas"]["TrainingRun"][];
         };
+        /** @description The next due times. */
+        DueTimes: {
+            /** @description The next five, without jitter. */
+            next: string[];
+        };
         /** @description Ends the run when validation accuracy stops rising. */
         EarlyStopping: {
             /**
@@ -1511,6 +1747,11 @@ export interface components {
             bytes: number;
             /** @description SHA-256 of the file, in hexadecimal. */
             content_hash: string;
+            /**
+             * @description Fingerprint of what the picture shows, 16 hexadecimal digits: near-duplicates differ in few bits.
+             * @example c3e1f0783c1e0f87
+             */
+            perceptual_hash?: string | null;
             /** @description What the submitter said of it. */
             metadata: Record<string, unknown>;
             /**
@@ -1546,13 +1787,18 @@ export interface components {
             probes?: string;
             /**
              * Format: int32
+             * @description The generation to measure, a ready, active or retired one of the index; the active one when not given.
+             */
+            generation?: number | null;
+            /**
+             * Format: int32
              * @description Higher goes first within a queue, -100 to 100.
              * @default 0
              */
             priority?: number;
             /**
              * Format: int32
-             * @description How often the job may be tried, 1 to 20; 3 when not given.
+             * @description How often the job may be tried, 1 to 100; 3 when not given.
              * @default null
              */
             max_attempts?: number | null;
@@ -1634,11 +1880,8 @@ export interface components {
              * @example scenes@1
              */
             model: string;
-            /**
-             * @description `building`, `active` or `retired`.
-             * @example active
-             */
-            state: string;
+            /** @description Where it stands: a rebuild fills it, it waits to be activated, it answers searches, it did before, or it is going. */
+            state: components["schemas"]["GenerationState"];
             /**
              * Format: int64
              * @description Its entries.
@@ -1651,16 +1894,40 @@ export interface components {
             created_at: string;
             /**
              * Format: date-time
+             * @description When it was whole.
+             */
+            ready_at?: string | null;
+            /**
+             * Format: date-time
              * @description When it last became the active one.
              */
             activated_at?: string | null;
         };
+        /**
+         * @description Where a generation stands.
+         * @enum {string}
+         */
+        GenerationState: "building" | "ready" | "active" | "retired" | "dropping";
         /** @description How the service is. */
         Health: {
             /** @description `ok`, or `failed` when a check fails. */
             status: string;
             /** @description One line per check. */
             checks: components["schemas"]["Check"][];
+        };
+        /**
+         * @description What of an index is changed; what is left out stays.
+         * @example {
+         *       "keep_generations": 2
+         *     }
+         */
+        IndexChanges: {
+            /**
+             * Format: int32
+             * @description How many retired generations a swap leaves, 0 to 10. It counts from the next swap on.
+             * @default null
+             */
+            keep_generations?: number | null;
         };
         /** @description An index with its generations and partitions. */
         IndexDetail: components["schemas"]["IndexSummary"] & {
@@ -1674,6 +1941,90 @@ export interface components {
          * @enum {string}
          */
         IndexMode: "add" | "sync";
+        /** @description What keeps an index like its source. */
+        IndexSchedule: {
+            /**
+             * @description Its name.
+             * @example nightly
+             */
+            name: string;
+            /**
+             * @description The index that it fills.
+             * @example gallery
+             */
+            index: string;
+            /**
+             * @description The source whose pictures are put into the index.
+             * @example photos
+             */
+            source: string;
+            /** @description Where in the source. */
+            prefix: string;
+            /** @description What becomes of entries whose object is gone. */
+            mode: components["schemas"]["IndexMode"];
+            /**
+             * Format: int64
+             * @description Due every so many seconds; null when `cron` says when.
+             */
+            every_seconds?: number | null;
+            /**
+             * @description Due when this says; null when it is due at an interval.
+             * @example 0 3 * * *
+             */
+            cron?: string | null;
+            /**
+             * @description The time zone that `cron` is read in.
+             * @example Europe/Vienna
+             */
+            timezone?: string | null;
+            /**
+             * Format: int64
+             * @description Each job starts up to so many seconds later.
+             */
+            jitter_seconds: number;
+            /** @description Whether it waits to be resumed. */
+            paused: boolean;
+            /**
+             * Format: date-time
+             * @description When its next job starts, jitter included; null while it is paused.
+             */
+            next_at?: string | null;
+            /** @description When its next five jobs start, jitter included; none while it is paused. */
+            next: string[];
+            /**
+             * Format: uuid
+             * @description A job of it that has not ended.
+             */
+            running?: string | null;
+            /**
+             * Format: date-time
+             * @description When it last enqueued a job.
+             */
+            last_at?: string | null;
+            last_job?: components["schemas"]["ScheduledJob"] | null;
+            /**
+             * Format: int64
+             * @description How many due times were skipped because its job before had not ended.
+             */
+            skipped: number;
+            /**
+             * Format: date-time
+             * @description When that happened last.
+             */
+            last_skipped_at?: string | null;
+            /** @description The name of the key that made it, which its jobs are asked for by. */
+            created_by?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updated_at: string;
+        };
         /** @description Puts the pictures under a prefix of a source into an index. */
         IndexSubmission: {
             /** @description The index; made when there is none of that name. */
@@ -1685,6 +2036,15 @@ export interface components {
             prefix?: string;
             /** @description `add` or `sync`. */
             mode?: components["schemas"]["IndexMode"];
+            /** @description Only tell what would be added, updated and removed: nothing is fetched or written. */
+            dry_run?: boolean;
+            /**
+             * Format: uuid
+             * @description Only the pictures that failed in this earlier index job, of the same index.
+             */
+            failed_of?: string | null;
+            /** @description Of those, only the pictures that failed for one of these reasons; all when empty. */
+            failed_codes?: string[];
             /**
              * Format: int32
              * @description Higher goes first within a queue, -100 to 100.
@@ -1693,7 +2053,7 @@ export interface components {
             priority?: number;
             /**
              * Format: int32
-             * @description How often the job may be tried, 1 to 20; 3 when not given.
+             * @description How often the job may be tried, 1 to 100; 3 when not given.
              * @default null
              */
             max_attempts?: number | null;
@@ -1740,10 +2100,38 @@ export interface components {
             partitions_count: number;
             building?: components["schemas"]["BuildingGeneration"] | null;
             /**
+             * Format: int32
+             * @description How many retired generations a swap leaves; the others are dropped.
+             */
+            keep_generations: number;
+            /**
              * Format: date-time
              * @description When it was made.
              */
             created_at: string;
+        };
+        /** @description How many pictures failed for one reason. */
+        ItemCount: {
+            /**
+             * @description A stable name of the reason.
+             * @example corrupt
+             */
+            code: string;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+        };
+        /** @description How many pictures of a job failed. */
+        ItemSummary: {
+            /**
+             * Format: int64
+             * @description All of them.
+             */
+            failed: number;
+            /** @description By reason, the most frequent first. */
+            codes: components["schemas"]["ItemCount"][];
         };
         /** @description A job. */
         Job: {
@@ -2013,6 +2401,11 @@ export interface components {
                 bytes: number;
                 /** @description SHA-256 of the file, in hexadecimal. */
                 content_hash: string;
+                /**
+                 * @description Fingerprint of what the picture shows, 16 hexadecimal digits: near-duplicates differ in few bits.
+                 * @example c3e1f0783c1e0f87
+                 */
+                perceptual_hash?: string | null;
                 /** @description What the submitter said of it. */
                 metadata: Record<string, unknown>;
                 /**
@@ -2030,6 +2423,95 @@ export interface components {
                  * @example /v1/indexes/gallery/entries/0193b0f2-6c1e-7b52-9a43-3f1f6c1a9b10/image
                  */
                 image: string;
+            }[];
+            /** @description Ask with it for the next page; null on the last one. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Listed_IndexSchedule: {
+            /** @description The items of this page. */
+            items: {
+                /**
+                 * @description Its name.
+                 * @example nightly
+                 */
+                name: string;
+                /**
+                 * @description The index that it fills.
+                 * @example gallery
+                 */
+                index: string;
+                /**
+                 * @description The source whose pictures are put into the index.
+                 * @example photos
+                 */
+                source: string;
+                /** @description Where in the source. */
+                prefix: string;
+                /** @description What becomes of entries whose object is gone. */
+                mode: components["schemas"]["IndexMode"];
+                /**
+                 * Format: int64
+                 * @description Due every so many seconds; null when `cron` says when.
+                 */
+                every_seconds?: number | null;
+                /**
+                 * @description Due when this says; null when it is due at an interval.
+                 * @example 0 3 * * *
+                 */
+                cron?: string | null;
+                /**
+                 * @description The time zone that `cron` is read in.
+                 * @example Europe/Vienna
+                 */
+                timezone?: string | null;
+                /**
+                 * Format: int64
+                 * @description Each job starts up to so many seconds later.
+                 */
+                jitter_seconds: number;
+                /** @description Whether it waits to be resumed. */
+                paused: boolean;
+                /**
+                 * Format: date-time
+                 * @description When its next job starts, jitter included; null while it is paused.
+                 */
+                next_at?: string | null;
+                /** @description When its next five jobs start, jitter included; none while it is paused. */
+                next: string[];
+                /**
+                 * Format: uuid
+                 * @description A job of it that has not ended.
+                 */
+                running?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it last enqueued a job.
+                 */
+                last_at?: string | null;
+                last_job?: components["schemas"]["ScheduledJob"] | null;
+                /**
+                 * Format: int64
+                 * @description How many due times were skipped because its job before had not ended.
+                 */
+                skipped: number;
+                /**
+                 * Format: date-time
+                 * @description When that happened last.
+                 */
+                last_skipped_at?: string | null;
+                /** @description The name of the key that made it, which its jobs are asked for by. */
+                created_by?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it was made.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description When it was last changed.
+                 */
+                updated_at: string;
             }[];
             /** @description Ask with it for the next page; null on the last one. */
             next_cursor?: string | null;
@@ -2064,6 +2546,11 @@ export interface components {
                  */
                 partitions_count: number;
                 building?: components["schemas"]["BuildingGeneration"] | null;
+                /**
+                 * Format: int32
+                 * @description How many retired generations a swap leaves; the others are dropped.
+                 */
+                keep_generations: number;
                 /**
                  * Format: date-time
                  * @description When it was made.
@@ -2488,6 +2975,19 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A page of a list. */
+        Listed_StoredGeneration: {
+            /** @description The items of this page. */
+            items: (components["schemas"]["Generation"] & {
+                /**
+                 * Format: int64
+                 * @description What its tables take on disk, indexes included.
+                 */
+                size_bytes: number;
+            })[];
+            /** @description Ask with it for the next page; null on the last one. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
         Listed_UploadSet: {
             /** @description The items of this page. */
             items: {
@@ -2532,8 +3032,10 @@ export interface components {
                 device: string;
                 /** @description What the device calls itself. */
                 device_name: string;
-                /** @description The inference engine. */
+                /** @description The inference engine: that of the model used last, before there is one the engine that is tried first. */
                 engine: string;
+                /** @description What runs each model that is loaded, most recently used last. */
+                engines: components["schemas"]["ModelEngine"][];
                 /** @description Version of the program. */
                 version: string;
                 /** @description The queues it takes jobs from. */
@@ -2682,6 +3184,27 @@ export interface components {
             latest: components["schemas"]["ModelVersion"];
             /** @description The version that the name alone means. */
             default: components["schemas"]["ModelVersion"];
+        };
+        /** @description What runs a model. */
+        ModelEngine: {
+            /**
+             * Format: uuid
+             * @description The model.
+             */
+            model: string;
+            /** @description Its architecture. */
+            backbone: string;
+            /** @description `torch` or `openvino`. */
+            engine: string;
+            /** @description What it calculates with, e.g. `f32` or `bf16`. */
+            precision: string;
+            /**
+             * Format: double
+             * @description Pictures per second in full batches, where engines were compared.
+             */
+            pictures_per_second?: number | null;
+            /** @description Why this engine runs the model. */
+            reason?: string | null;
         };
         /** @description The parts of a model's import, `multipart/form-data`. */
         ModelImport: {
@@ -2837,6 +3360,55 @@ export interface components {
              */
             expires_at?: string | null;
         };
+        /**
+         * @description A schedule to be made. One of `every_seconds` and `cron` says when it is due.
+         * @example {
+         *       "cron": "0 3 * * *",
+         *       "index": "gallery",
+         *       "jitter_seconds": 300,
+         *       "name": "nightly",
+         *       "prefix": "gallery/",
+         *       "source": "photos",
+         *       "timezone": "Europe/Vienna"
+         *     }
+         */
+        NewSchedule: {
+            /** @description Its name, not in use. */
+            name: components["schemas"]["Name"];
+            /** @description The index that it fills; it goes when the index does. */
+            index: components["schemas"]["Name"];
+            /** @description A declared source, or `uploads`. */
+            source: components["schemas"]["Name"];
+            /** @description Where in the source; empty means all of it. */
+            prefix?: string;
+            /**
+             * @description `sync` (entries whose object is gone leave the index) or `add`; `sync` when not given.
+             * @default sync
+             */
+            mode?: components["schemas"]["IndexMode"];
+            /**
+             * Format: int64
+             * @description Due every so many seconds, 60 to 31536000, the first time after as many.
+             */
+            every_seconds?: number | null;
+            /**
+             * @description Due when this says: minute, hour, day of month, month and day of week, as in `0 3 * * *`.
+             * @example 0 3 * * *
+             */
+            cron?: string | null;
+            /**
+             * @description The time zone that `cron` is read in, by its IANA name; UTC when not given.
+             * @example Europe/Vienna
+             */
+            timezone?: string | null;
+            /**
+             * Format: int64
+             * @description Each job starts up to so many seconds later, 0 to 86400 and less than what lies between two due times.
+             */
+            jitter_seconds?: number;
+            /** @description Whether it waits to be resumed. */
+            paused?: boolean;
+        };
         /** @description Does nothing, successfully. */
         NoopSubmission: {
             /**
@@ -2847,7 +3419,7 @@ export interface components {
             priority?: number;
             /**
              * Format: int32
-             * @description How often the job may be tried, 1 to 20; 3 when not given.
+             * @description How often the job may be tried, 1 to 100; 3 when not given.
              * @default null
              */
             max_attempts?: number | null;
@@ -3067,12 +3639,18 @@ export interface components {
          * @enum {string}
          */
         RankBy: "embedding" | "probabilities";
-        /** @description Indexes again, with `model`, every picture that the index holds, then swaps the generations. */
+        /** @description Indexes again, with `model`, every picture that the index holds, then swaps the generations or leaves that to later. */
         RebuildSubmission: {
             /** @description The index. */
             index: components["schemas"]["Name"];
             /** @description The model of the new generation. */
             model: components["schemas"]["ModelRef"];
+            /**
+             * @description Make the new generation the active one as soon as it is whole. With false it stays `ready` beside the active one:
+             *     measure both, then activate it or drop it. What comes to the index after it was whole is not in it.
+             * @default true
+             */
+            activate?: boolean;
             /**
              * Format: int32
              * @description Higher goes first within a queue, -100 to 100.
@@ -3081,7 +3659,7 @@ export interface components {
             priority?: number;
             /**
              * Format: int32
-             * @description How often the job may be tried, 1 to 20; 3 when not given.
+             * @description How often the job may be tried, 1 to 100; 3 when not given.
              * @default null
              */
             max_attempts?: number | null;
@@ -3122,6 +3700,46 @@ export interface components {
              */
             samples_seconds: number;
         };
+        /**
+         * @description Which failed pictures to try again.
+         * @example {
+         *       "codes": [
+         *         "corrupt"
+         *       ]
+         *     }
+         */
+        RetryItemsSubmission: {
+            /**
+             * @description Only those that failed for one of these reasons; all when empty.
+             * @default []
+             */
+            codes?: string[];
+            /**
+             * Format: int32
+             * @description Higher goes first within a queue, -100 to 100.
+             * @default 0
+             */
+            priority?: number;
+            /**
+             * Format: int32
+             * @description How often the job may be tried, 1 to 100; 3 when not given.
+             * @default null
+             */
+            max_attempts?: number | null;
+            /**
+             * @description Free words to find the job by, at most 20 of 63 and 255 characters.
+             * @default {}
+             */
+            labels?: {
+                [key: string]: string;
+            };
+            /**
+             * Format: date-time
+             * @description Not before this time.
+             * @default null
+             */
+            scheduled_at?: string | null;
+        };
         /** @description A job that a worker runs. */
         RunningJob: {
             /**
@@ -3137,6 +3755,72 @@ export interface components {
          * @enum {string}
          */
         Schedule: "cosine" | "step" | "constant";
+        /**
+         * @description What is to change of a schedule; what is left out stays. `every_seconds` takes the place of `cron`, and `cron` that of
+         *     `every_seconds`.
+         * @example {
+         *       "paused": true
+         *     }
+         */
+        ScheduleChange: {
+            /**
+             * @description True stops it from being due, false makes it due again from now on; missed due times are not made up for.
+             * @default null
+             */
+            paused?: boolean | null;
+            /** @default null */
+            source?: components["schemas"]["Name"] | null;
+            /**
+             * @description Where in the source; empty means all of it.
+             * @default null
+             */
+            prefix?: string | null;
+            /** @default null */
+            mode?: components["schemas"]["IndexMode"] | null;
+            /**
+             * Format: int64
+             * @description Due every so many seconds, 60 to 31536000, counted from now.
+             * @default null
+             */
+            every_seconds?: number | null;
+            /**
+             * @description Due when this says: minute, hour, day of month, month and day of week.
+             * @default null
+             */
+            cron?: string | null;
+            /**
+             * @description The time zone that `cron` is read in.
+             * @default null
+             */
+            timezone?: string | null;
+            /**
+             * Format: int64
+             * @description Each job starts up to so many seconds later, 0 to 86400 and less than what lies between two due times.
+             * @default null
+             */
+            jitter_seconds?: number | null;
+        };
+        /** @description The job that a schedule enqueued last. */
+        ScheduledJob: {
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            id: string;
+            /** @description Where it stands. */
+            state: components["schemas"]["JobState"];
+            /**
+             * Format: date-time
+             * @description When it was enqueued.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            finished_at?: string | null;
+            error?: components["schemas"]["JobFailure"] | null;
+        };
         /**
          * @description A right of a key. Each includes the ones before it.
          * @enum {string}
@@ -3189,7 +3873,7 @@ export interface components {
             priority?: number | null;
             /**
              * Format: int32
-             * @description How often the job may be tried, 1 to 20.
+             * @description How often the job may be tried, 1 to 100.
              */
             max_attempts?: number | null;
             /**
@@ -3249,7 +3933,7 @@ export interface components {
             priority?: number;
             /**
              * Format: int32
-             * @description How often the job may be tried, 1 to 20; 3 when not given.
+             * @description How often the job may be tried, 1 to 100; 3 when not given.
              * @default null
              */
             max_attempts?: number | null;
@@ -3305,6 +3989,19 @@ export interface components {
             /** @description Whether users put files into it through this API; only `uploads` is. */
             writable: boolean;
         };
+        /** @description What is wrong with a source. */
+        SourceError: {
+            /**
+             * @description A stable name: `denied`, `not_found`, `storage_unavailable`, `invalid_settings`, `invalid_key`, `changed`.
+             * @example denied
+             */
+            code: string;
+            /**
+             * @description What the store said, without credentials.
+             * @example source "photos" refuses "": 403 Forbidden: SignatureDoesNotMatch
+             */
+            detail: string;
+        };
         /** @description A source of pictures. */
         SourceLocation: {
             /** @description Its name. */
@@ -3331,6 +4028,30 @@ export interface components {
              * @description When the object last changed; null for a folder.
              */
             modified_at?: string | null;
+        };
+        /** @description What was found out about a source. */
+        SourceTest: {
+            /** @description Whether it can be listed and read. */
+            ok: boolean;
+            /**
+             * @description Where it is, without credentials.
+             * @example s3://bucket/photos
+             */
+            location: string;
+            /**
+             * Format: int64
+             * @description Objects that were listed, at most 1000.
+             */
+            objects_seen: number;
+            /** @description Whether these are all of its objects. */
+            complete: boolean;
+            sample?: components["schemas"]["SourceObject"] | null;
+            /**
+             * Format: int64
+             * @description How long the test took.
+             */
+            milliseconds: number;
+            error?: components["schemas"]["SourceError"] | null;
         };
         /** @description Where things are. */
         StorageView: {
@@ -3359,6 +4080,14 @@ export interface components {
              */
             bytes: number;
         };
+        /** @description One build of an index with the room it takes. */
+        StoredGeneration: components["schemas"]["Generation"] & {
+            /**
+             * Format: int64
+             * @description What its tables take on disk, indexes included.
+             */
+            size_bytes: number;
+        };
         /** @description The state of the whole. */
         System: {
             /**
@@ -3376,6 +4105,37 @@ export interface components {
             backbones: components["schemas"]["BackboneView"][];
             /** @description How long things are kept. */
             retention: components["schemas"]["RetentionView"];
+        };
+        /**
+         * @description When a schedule would be due.
+         * @example {
+         *       "cron": "0 3 * * *",
+         *       "timezone": "Europe/Vienna"
+         *     }
+         */
+        TimingPreview: {
+            /**
+             * Format: int64
+             * @description Due every so many seconds.
+             * @default null
+             */
+            every_seconds?: number | null;
+            /**
+             * @description Due when this says.
+             * @default null
+             */
+            cron?: string | null;
+            /**
+             * @description The time zone that `cron` is read in; UTC when not given.
+             * @default null
+             */
+            timezone?: string | null;
+            /**
+             * Format: int64
+             * @description Each job starts up to so many seconds later.
+             * @default 0
+             */
+            jitter_seconds?: number;
         };
         /** @description Trains a classifier on the folders under `dataset` and stores it as the next version of `model`. */
         TrainSubmission: {
@@ -3515,7 +4275,7 @@ export interface components {
             priority?: number;
             /**
              * Format: int32
-             * @description How often the job may be tried, 1 to 20; 3 when not given.
+             * @description How often the job may be tried, 1 to 100; 3 when not given.
              * @default null
              */
             max_attempts?: number | null;
@@ -3717,7 +4477,7 @@ export interface components {
             priority?: number;
             /**
              * Format: int32
-             * @description How often the job may be tried, 1 to 20; 3 when not given.
+             * @description How often the job may be tried, 1 to 100; 3 when not given.
              * @default null
              */
             max_attempts?: number | null;
@@ -3757,8 +4517,10 @@ export interface components {
             device: string;
             /** @description What the device calls itself. */
             device_name: string;
-            /** @description The inference engine. */
+            /** @description The inference engine: that of the model used last, before there is one the engine that is tried first. */
             engine: string;
+            /** @description What runs each model that is loaded, most recently used last. */
+            engines: components["schemas"]["ModelEngine"][];
             /** @description Version of the program. */
             version: string;
             /** @description The queues it takes jobs from. */
@@ -4246,6 +5008,123 @@ export interface operations {
             };
         };
     };
+    patch_indexes_name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The index */
+                name: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IndexChanges"];
+            };
+        };
+        responses: {
+            /** @description The index as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndexDetail"];
+                };
+            };
+            /** @description No such index */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Rules are broken */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_indexes_name_activate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The index */
+                name: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Activation"];
+            };
+        };
+        responses: {
+            /** @description The index with that generation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndexDetail"];
+                };
+            };
+            /** @description No such index */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is being filled or dropped */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The index has no such generation */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_indexes_name_clear: {
         parameters: {
             query?: never;
@@ -4520,6 +5399,102 @@ export interface operations {
             };
             /** @description No such index or entry */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_indexes_name_generations: {
+        parameters: {
+            query?: {
+                /** @description The most items to answer with, 1 to 1000. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The index */
+                name: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of generations */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_StoredGeneration"];
+                };
+            };
+            /** @description No such index */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_indexes_name_generations_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The index */
+                name: components["schemas"]["Name"];
+                /** @description The generation's number */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Dropped */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such index or generation */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It answers searches, or a job fills it */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4907,6 +5882,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "activate": false,
                  *       "index": "gallery",
                  *       "model": "scenes@2"
                  *     }
@@ -5302,6 +6278,11 @@ export interface operations {
                  * @example failed
                  */
                 status?: string;
+                /**
+                 * @description Only items that failed for these reasons: repeated, or separated by commas.
+                 * @example corrupt,too_large
+                 */
+                code?: string;
                 /** @description The most items to answer with, 1 to 1000. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -5323,6 +6304,108 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Listed_JobItem"];
                     "text/csv": string;
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_jobs_id_items_retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetryItemsSubmission"];
+            };
+        };
+        responses: {
+            /** @description Ended within `Prefer: wait=N` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Enqueued; `Location` names the new job */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description No such job, or its index is gone */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is no index job, has not ended, or no such picture failed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Rules are broken */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_jobs_id_items_summary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The counts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ItemSummary"];
                 };
             };
             /** @description A refusal */
@@ -6600,6 +7683,344 @@ export interface operations {
             };
         };
     };
+    get_schedules: {
+        parameters: {
+            query?: {
+                /** @description Only those that fill this index. */
+                index?: string;
+                /** @description The most items to answer with, 1 to 1000. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of schedules */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_IndexSchedule"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_schedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSchedule"];
+            };
+        };
+        responses: {
+            /** @description Made; `Location` names it */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndexSchedule"];
+                };
+            };
+            /** @description No such index (`index_not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Rules are broken, or the source does not exist */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_schedules_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TimingPreview"];
+            };
+        };
+        responses: {
+            /** @description The next due times */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DueTimes"];
+                };
+            };
+            /** @description Rules are broken */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_schedules_name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule */
+                name: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schedule */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndexSchedule"];
+                };
+            };
+            /** @description Unchanged since `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such schedule */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_schedules_name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule */
+                name: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such schedule */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_schedules_name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule */
+                name: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleChange"];
+            };
+        };
+        responses: {
+            /** @description The schedule as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndexSchedule"];
+                };
+            };
+            /** @description No such schedule */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Rules are broken, or the source does not exist */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_schedules_name_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule */
+                name: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended within `Prefer: wait=N` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Enqueued; `Location` names the job */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description No such schedule */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A job of it has not ended: the detail names it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_session: {
         parameters: {
             query?: never;
@@ -6736,6 +8157,47 @@ export interface operations {
             };
             /** @description The prefix leaves the source */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sources_name_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A declared source, or `uploads` */
+                name: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found out */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceTest"];
+                };
+            };
+            /** @description No such source */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -32,6 +32,7 @@ export interface Job extends Omit<Whole<Schemas["Job"]>, "kind" | "queue" | "par
 
 export type JobCounts = Schemas["JobCounts"];
 export type JobItem = Schemas["JobItem"];
+export type ItemSummary = Schemas["ItemSummary"];
 export type LogLine = Schemas["LogLine"];
 
 /** A change of one job, as `/v1/events` and a job's own stream carry it; `data` holds the rest of the change. */
@@ -62,7 +63,12 @@ export type TrainingPerformance = Whole<Schemas["TrainingPerformance"]>;
 export type TrainingRun = Whole<Schemas["TrainingRun"]>;
 export type IndexSummary = Whole<Schemas["IndexSummary"]>;
 export type IndexDetail = Whole<Schemas["IndexDetail"]>;
+export type GenerationState = Schemas["GenerationState"];
 export type Generation = Whole<Schemas["Generation"]>;
+export type StoredGeneration = Whole<Schemas["StoredGeneration"]>;
+export type Schedule = Whole<Schemas["IndexSchedule"]>;
+export type NewSchedule = Schemas["NewSchedule"];
+export type Timing = Schemas["TimingPreview"];
 export type Entry = Whole<Schemas["Entry"]>;
 export type Source = Schemas["Source"];
 export type SourceObject = Whole<Schemas["SourceObject"]>;
@@ -165,8 +171,25 @@ export interface IndexResult {
   seconds: number;
 }
 
+/** What an index job would do, when that was all that was asked; `examples` names some pictures of each kind. */
+export interface DryRunResult {
+  dry_run: true;
+  index: string;
+  generation: number;
+  added: number;
+  updated: number;
+  unchanged: number;
+  removed: number;
+  failed: number;
+  examples: { added: string[]; updated: string[]; removed: string[] };
+  seconds: number;
+}
+
 export interface EvaluateResult {
   queries: number;
+  model?: string;
+  /** The generation that was measured. */
+  generation?: number;
   accuracy: number;
   precision_at: PrecisionAt;
   /** By embedding. */

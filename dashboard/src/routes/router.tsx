@@ -1,7 +1,7 @@
 // The URLs of the page: which component each shows, and what of its parameters is valid. Nothing else.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { jobSearch } from "~/features/jobs/filter";
-import { JOB_TABS, type JobTab } from "~/features/jobs/tabs";
+import { jobView } from "~/features/jobs/tabs";
 import { isRange, type Range } from "~/features/overview/ranges";
 import { searchParams } from "~/features/search/params";
 import { NotFound, PageFailure } from "./Fallbacks";
@@ -26,7 +26,7 @@ export const jobsRoute = createRoute({
 export const jobRoute = createRoute({
   getParentRoute: () => root,
   path: "/jobs/$id",
-  validateSearch: (raw: Record<string, unknown>): { tab?: JobTab } => ({ tab: JOB_TABS.find((tab) => tab === raw.tab) }),
+  validateSearch: jobView,
   component: lazyRouteComponent(() => import("./pages/JobPage"), "JobPage"),
 });
 

@@ -7,6 +7,7 @@
 //! generation take turns, so that they cannot deadlock and leaf versions grow in commit order.
 
 mod copy;
+mod manifest;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -17,6 +18,7 @@ use super::DbError;
 use crate::domain::search::RankBy;
 
 pub use copy::copy_entries;
+pub use manifest::{ManifestRow, find_horizon, find_manifest, list_manifest, list_uris, remove_rows};
 
 /// An entry to be stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +43,8 @@ pub struct NewEntry {
     pub etag: String,
     /// SHA-256 of the file.
     pub content_hash: [u8; 32],
+    /// Fingerprint of what the picture shows: near-duplicates differ in few bits.
+    pub perceptual_hash: u64,
     /// What the submitter says of it.
     pub metadata: Map<String, Value>,
     /// A small JPEG.
@@ -64,27 +68,12 @@ pub struct Entry {
     pub bytes: i64,
     /// SHA-256 of the file.
     pub content_hash: Vec<u8>,
+    /// Fingerprint of what the picture shows; none of entries from before it was kept.
+    pub perceptual_hash: Option<i64>,
     /// What the submitter said of it.
     pub metadata: Value,
     /// When it was indexed.
     pub indexed_at: DateTime<Utc>,
-}
-
-/// What is known of an object that was indexed.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct ManifestRow {
-    /// `source/key`.
-    pub uri: String,
-    /// Its entry.
-    pub entry_id: Uuid,
-    /// Its entry's partition.
-    pub class_id: i32,
-    /// Size of the file.
-    pub bytes: i64,
-    /// What tells the object's versions apart.
-    pub etag: String,
-    /// The job that last saw it.
-    pub seen_by: Uuid,
 }
 
 /// A hit of a search.
@@ -115,20 +104,21 @@ pub async fn create_tables(
     let g = generation;
     // A row up to a page long stays in its leaf: TOASTed vectors would make an exact scan several times slower.
     let mut sql = format!(
-        "create table gallery.g{g} (
+        r#"create table gallery.g{g} (
              class_id integer not null, entry_id uuid not null, uri text not null,
              probabilities vector({classes}) not null, embedding halfvec({embedding_dim}) not null,
              width integer not null, height integer not null, bytes bigint not null,
-             content_hash bytea not null, metadata jsonb not null,
+             content_hash bytea not null, perceptual_hash bigint not null, metadata jsonb not null,
              indexed_at timestamptz not null default now(),
              primary key (class_id, entry_id)
          ) partition by list (class_id);
          create table gallery.m{g} (
-             uri text primary key, entry_id uuid not null unique, class_id integer not null,
-             bytes bigint not null, etag text not null, seen_by uuid not null
+             uri text collate "C" primary key, entry_id uuid not null unique, class_id integer not null,
+             bytes bigint not null, etag text not null, written_by uuid not null,
+             seq bigint not null generated always as identity
          );
          create table gallery.t{g} (entry_id uuid primary key, thumbnail bytea not null);
-         alter table gallery.t{g} alter column thumbnail set storage external;"
+         alter table gallery.t{g} alter column thumbnail set storage external;"#
     );
     for class in 0..classes {
         sql += &format!(
@@ -158,117 +148,6 @@ pub async fn drop_tables(tx: &mut PgConnection, generation: i32) -> Result<(), D
 pub async fn lock_generation(tx: &mut PgConnection, generation: i32) -> Result<Option<String>, DbError> {
     let state = sqlx::query_scalar!("select state from generations where id = $1 for update", generation);
     Ok(state.fetch_optional(tx).await?)
-}
-
-/// The manifest's rows of these objects.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn find_manifest(
-    db: impl PgExecutor<'_>,
-    generation: i32,
-    uris: &[String],
-) -> Result<Vec<ManifestRow>, DbError> {
-    let sql = format!(
-        "select uri, entry_id, class_id, bytes, etag, seen_by from gallery.m{generation} where uri = any($1)"
-    );
-    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(uris).fetch_all(db).await?)
-}
-
-/// Notes that a job has seen these objects, unchanged.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn mark_seen(
-    db: impl PgExecutor<'_>,
-    generation: i32,
-    uris: &[String],
-    job: Uuid,
-) -> Result<(), DbError> {
-    let sql = format!("update gallery.m{generation} set seen_by = $2 where uri = any($1)");
-    sqlx::query(AssertSqlSafe(sql)).bind(uris).bind(job).execute(db).await?;
-    Ok(())
-}
-
-/// Up to `limit` of the manifest's rows under a uri prefix that `job` has not seen: their objects are gone.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn list_unseen(
-    db: impl PgExecutor<'_>,
-    generation: i32,
-    uri_prefix: &str,
-    job: Uuid,
-    limit: i64,
-) -> Result<Vec<ManifestRow>, DbError> {
-    let sql = format!(
-        "select uri, entry_id, class_id, bytes, etag, seen_by from gallery.m{generation}
-         where starts_with(uri, $1) and seen_by <> $2 order by uri limit $3"
-    );
-    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(uri_prefix).bind(job).bind(limit).fetch_all(db).await?)
-}
-
-/// The uris of a generation's manifest after `after`, in order: what a rebuild indexes again.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn list_uris(
-    db: impl PgExecutor<'_>,
-    generation: i32,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<String>, DbError> {
-    let sql = format!("select uri from gallery.m{generation} where uri > $1 order by uri limit $2");
-    Ok(sqlx::query_scalar(AssertSqlSafe(sql)).bind(after).bind(limit).fetch_all(db).await?)
-}
-
-/// Notes what was indexed of which object.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn upsert_manifest(
-    db: impl PgExecutor<'_>,
-    generation: i32,
-    entries: &[NewEntry],
-    job: Uuid,
-) -> Result<(), DbError> {
-    let sql = format!(
-        "insert into gallery.m{generation} (uri, entry_id, class_id, bytes, etag, seen_by)
-         select *, $6 from unnest($1::text[], $2::uuid[], $3::int[], $4::bigint[], $5::text[])
-         on conflict (uri) do update set entry_id = excluded.entry_id, class_id = excluded.class_id,
-             bytes = excluded.bytes, etag = excluded.etag, seen_by = excluded.seen_by"
-    );
-    sqlx::query(AssertSqlSafe(sql))
-        .bind(entries.iter().map(|entry| entry.uri.clone()).collect::<Vec<_>>())
-        .bind(entries.iter().map(|entry| entry.id).collect::<Vec<_>>())
-        .bind(entries.iter().map(|entry| entry.class_id).collect::<Vec<_>>())
-        .bind(entries.iter().map(|entry| entry.bytes).collect::<Vec<_>>())
-        .bind(entries.iter().map(|entry| entry.etag.clone()).collect::<Vec<_>>())
-        .bind(job)
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
-/// Stores the thumbnails of entries.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn upsert_thumbnails(
-    db: impl PgExecutor<'_>,
-    generation: i32,
-    entries: &[NewEntry],
-) -> Result<(), DbError> {
-    let sql = format!(
-        "insert into gallery.t{generation} (entry_id, thumbnail) select * from unnest($1::uuid[], $2::bytea[])
-         on conflict (entry_id) do update set thumbnail = excluded.thumbnail"
-    );
-    sqlx::query(AssertSqlSafe(sql))
-        .bind(entries.iter().map(|entry| entry.id).collect::<Vec<_>>())
-        .bind(entries.iter().map(|entry| entry.thumbnail.clone()).collect::<Vec<_>>())
-        .execute(db)
-        .await?;
-    Ok(())
 }
 
 /// Deletes vectors, named by partition and id, as an update does before it stores the new ones.
@@ -348,6 +227,17 @@ pub async fn clear_generation(tx: &mut PgConnection, generation: i32) -> Result<
     Ok(())
 }
 
+/// Tells the planner what a generation's tables hold, after much of it has changed. To be called outside of a transaction.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn analyze_tables(db: impl PgExecutor<'_>, generation: i32) -> Result<(), DbError> {
+    let g = generation;
+    let sql = format!("analyze gallery.g{g}, gallery.m{g}, gallery.t{g}");
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(db).await?;
+    Ok(())
+}
+
 /// The entries of a generation by id, of one class or of all, after `after`. Costs a page, whatever the
 /// generation's size: a leaf is read in the order of its key, all of them in the order of the manifest's.
 ///
@@ -360,8 +250,7 @@ pub async fn list_entries(
     after: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<Entry>, DbError> {
-    const COLUMNS: &str =
-        "g.entry_id, g.class_id, g.uri, g.width, g.height, g.bytes, g.content_hash, g.metadata, g.indexed_at";
+    const COLUMNS: &str = "g.entry_id, g.class_id, g.uri, g.width, g.height, g.bytes, g.content_hash, g.perceptual_hash, g.metadata, g.indexed_at";
     let sql = match class {
         Some(_) => format!(
             "select {COLUMNS} from gallery.g{generation} g
@@ -388,7 +277,7 @@ pub async fn find_entry(
     id: Uuid,
 ) -> Result<Option<Entry>, DbError> {
     let sql = format!(
-        "select g.entry_id, g.class_id, g.uri, g.width, g.height, g.bytes, g.content_hash, g.metadata, g.indexed_at
+        "select g.entry_id, g.class_id, g.uri, g.width, g.height, g.bytes, g.content_hash, g.perceptual_hash, g.metadata, g.indexed_at
          from gallery.m{generation} m join gallery.g{generation} g using (class_id, entry_id) where m.entry_id = $1"
     );
     Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(id).fetch_optional(db).await?)

@@ -6,6 +6,7 @@
 
 pub mod events;
 pub mod gallery;
+pub mod generations;
 pub mod idempotency;
 pub mod indexes;
 pub mod items;
@@ -20,6 +21,7 @@ pub mod pictures;
 pub mod queue;
 pub mod queues;
 pub mod retention;
+pub mod schedules;
 pub mod trainings;
 pub mod workers;
 
@@ -79,6 +81,18 @@ impl DbError {
         matches!(self, Self::Unavailable(_))
     }
 
+    /// Whether a statement waited for a lock longer than it may.
+    pub fn is_lock_timeout(&self) -> bool {
+        matches!(self, Self::Unavailable(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55P03"))
+    }
+
+    /// Whether a statement named a table that is not there any more.
+    pub fn is_missing_table(&self) -> bool {
+        let Self::Other(sqlx::Error::Database(error)) = self else { return false };
+        // The second is what PostgreSQL says of a table that was dropped after its name was looked up.
+        error.code().as_deref() == Some("42P01") || error.message().starts_with("could not open relation")
+    }
+
     /// A thing that is not there.
     pub fn not_found(what: &'static str, id: impl ToString) -> Self {
         Self::NotFound { what, id: id.to_string() }
@@ -91,6 +105,7 @@ impl From<sqlx::Error> for DbError {
             let conflict = match (database.code().as_deref(), database.constraint()) {
                 (Some("23505"), Some("keys_name_key")) => Some("a key of that name exists already"),
                 (Some("23505"), Some("indexes_name_key")) => Some("an index of that name exists already"),
+                (Some("23505"), Some("schedules_name_key")) => Some("a schedule of that name exists already"),
                 (Some("23503"), Some("generations_model_id_fkey")) => Some("an index uses this model"),
                 _ => None,
             };

@@ -1,10 +1,12 @@
 //! Values, states and rules. No I/O here, and no clock is read.
 
 pub mod backbone;
+pub mod generation;
 pub mod job;
 pub mod name;
 pub mod progress;
 pub mod retry;
+pub mod schedule;
 pub mod scope;
 pub mod search;
 

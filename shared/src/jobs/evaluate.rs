@@ -27,6 +27,9 @@ pub struct Evaluate {
     #[serde(default)]
     #[schema(value_type = String, example = "auto")]
     pub probes: Probes,
+    /// The generation to measure, a ready, active or retired one of the index; the active one when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i32>,
 }
 
 fn default_k() -> Vec<u32> {

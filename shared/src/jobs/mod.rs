@@ -21,7 +21,7 @@ use crate::domain::FieldError;
 use crate::domain::job::JobKind;
 
 pub use evaluate::Evaluate;
-pub use index::{Index, IndexMode};
+pub use index::{Index, IndexMode, check_codes};
 pub use noop::Noop;
 pub use rebuild::Rebuild;
 pub use search::{Filter, Query, QueryExample, Search};
@@ -46,7 +46,7 @@ pub trait Payload: Serialize + DeserializeOwned + Send + Sync + 'static {
 pub struct Submission {
     /// Higher goes first within a queue, -100 to 100.
     pub priority: i32,
-    /// How often the job may be tried, 1 to 20; 3 when not given.
+    /// How often the job may be tried, 1 to 100; 3 when not given.
     pub max_attempts: Option<i32>,
     /// Free words to find the job by, at most 20 of 63 and 255 characters.
     pub labels: BTreeMap<String, String>,
@@ -60,7 +60,7 @@ impl Submission {
         let mut errors = Vec::new();
         check_range(&mut errors, "/priority", self.priority, -100, 100);
         if let Some(attempts) = self.max_attempts {
-            check_range(&mut errors, "/max_attempts", attempts, 1, 20);
+            check_range(&mut errors, "/max_attempts", attempts, 1, 100);
         }
         if self.labels.len() > MAX_LABELS {
             let detail = format!("{} labels are more than {MAX_LABELS}", self.labels.len());

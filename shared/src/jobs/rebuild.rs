@@ -8,7 +8,7 @@ use crate::domain::FieldError;
 use crate::domain::job::JobKind;
 use crate::domain::name::{ModelRef, Name};
 
-/// Indexes again, with `model`, every picture that the index holds, then swaps the generations.
+/// Indexes again, with `model`, every picture that the index holds, then swaps the generations or leaves that to later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rebuild {
@@ -16,6 +16,15 @@ pub struct Rebuild {
     pub index: Name,
     /// The model of the new generation.
     pub model: ModelRef,
+    /// Make the new generation the active one as soon as it is whole. With false it stays `ready` beside the active one:
+    /// measure both, then activate it or drop it. What comes to the index after it was whole is not in it.
+    #[serde(default = "at_once")]
+    #[schema(default = true)]
+    pub activate: bool,
+}
+
+fn at_once() -> bool {
+    true
 }
 
 impl Payload for Rebuild {

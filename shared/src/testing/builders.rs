@@ -71,6 +71,16 @@ pub async fn expire_lease(pool: &PgPool, job: JobId) {
     assert_eq!(done.rows_affected(), 1, "job {job} holds no lease");
 }
 
+/// Makes a schedule due, as if its time had come.
+///
+/// # Panics
+/// When there is none of that name, or it is paused.
+pub async fn make_due(pool: &PgPool, schedule: &str) {
+    let sql = "update schedules set due_at = now() - interval '1 second', next_at = now() where name = $1 and not paused";
+    let done = sqlx::query(sql).bind(schedule).execute(pool).await.expect("the test database answers");
+    assert_eq!(done.rows_affected(), 1, "schedule {schedule} cannot be due");
+}
+
 /// Registers a worker and gives its id.
 ///
 /// # Panics
@@ -158,6 +168,7 @@ pub fn an_entry(uri: &str, class_id: i32, probabilities: &[f32], embedding: &[f3
         bytes: 1_000,
         etag: "1".to_owned(),
         content_hash: [7; 32],
+        perceptual_hash: 7 << 60,
         metadata: Map::new(),
         thumbnail: vec![0xff, 0xd8],
     }
@@ -171,9 +182,7 @@ pub fn an_entry(uri: &str, class_id: i32, probabilities: &[f32], embedding: &[f3
 pub async fn commit_entries(tx: &mut PgConnection, generation: i32, entries: &[NewEntry], job: Uuid) {
     let state = gallery::lock_generation(&mut *tx, generation).await.expect("the test database answers");
     assert!(state.is_some(), "generation {generation} is gone");
-    gallery::copy_entries(&mut *tx, generation, entries).await.expect("valid entries");
-    gallery::upsert_manifest(&mut *tx, generation, entries, job).await.expect("valid entries");
-    gallery::upsert_thumbnails(&mut *tx, generation, entries).await.expect("valid entries");
+    gallery::copy_entries(&mut *tx, generation, entries, job).await.expect("valid entries");
     let changes: Vec<(i32, i64)> = entries.iter().map(|entry| (entry.class_id, 1)).collect();
     gallery::bump_partitions(&mut *tx, generation, &changes).await.expect("known classes");
 }

@@ -12,7 +12,7 @@ mod wait;
 
 pub use builders::{
     a_generation, a_job, a_job_of, a_key, a_model, a_worker, an_entry, commit_entries, enqueue_all,
-    enqueue_one, expire_lease, start,
+    enqueue_one, expire_lease, make_due, start,
 };
 pub use database::TestDatabase;
 pub use text::{events_as_text, queue_as_text};

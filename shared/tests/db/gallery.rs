@@ -1,9 +1,9 @@
 //! Vectors go in by COPY and come out nearest first; leaves count up with every commit.
 
 use lookalike_shared::db::gallery::{
-    ManifestRow, MatchQuery, NewEntry, bump_partitions, clear_generation, create_tables, delete_vectors,
-    drop_tables, find_entry, find_manifest, find_thumbnail, find_vectors, forget_entries, list_entries,
-    list_unseen, lock_generation, mark_seen, match_entries,
+    ManifestRow, MatchQuery, NewEntry, bump_partitions, clear_generation, create_tables, drop_tables,
+    find_entry, find_horizon, find_manifest, find_thumbnail, find_vectors, list_entries, list_manifest,
+    lock_generation, match_entries, remove_rows,
 };
 use lookalike_shared::db::indexes::{self, Partition, list_partitions};
 use lookalike_shared::db::queue::{Ending, Finish, finish_jobs, mark_progress};
@@ -191,8 +191,7 @@ async fn an_updated_picture_moves_to_its_new_class_and_is_there_once() {
     let mut tx = db.pool.begin().await.unwrap();
     lock_generation(&mut tx, generation).await.unwrap();
     let known = find_manifest(&mut *tx, generation, std::slice::from_ref(&new.uri)).await.unwrap();
-    let places: Vec<(i32, Uuid)> = known.iter().map(|row| (row.class_id, row.entry_id)).collect();
-    assert_eq!(delete_vectors(&mut *tx, generation, &places).await.unwrap(), 1);
+    assert_eq!(remove_rows(&mut tx, generation, &known).await.unwrap(), 1);
     bump_partitions(&mut *tx, generation, &[(0, -1)]).await.unwrap();
     commit_entries(&mut tx, generation, std::slice::from_ref(&new), Uuid::now_v7()).await;
     tx.commit().await.unwrap();
@@ -211,24 +210,33 @@ async fn an_updated_picture_moves_to_its_new_class_and_is_there_once() {
 }
 
 #[tokio::test]
-async fn objects_that_a_job_has_not_seen_are_found_and_forgotten() {
+async fn rows_under_a_prefix_are_listed_up_to_a_horizon_and_removed() {
     let db = TestDatabase::create().await;
     let generation = gallery(&db.pool).await;
+    assert_eq!(find_horizon(&db.pool, generation).await.unwrap(), 0);
     let entries = [
-        pointing("photos/train/a.jpg", 0, 0, 0.0),
-        pointing("photos/train/b.jpg", 1, 1, 0.0),
+        pointing("photos/train/B.jpg", 0, 0, 0.0),
+        pointing("photos/train/a.jpg", 1, 1, 0.0),
+        pointing("photos/train/\u{1f4f7} \u{e4}.jpg", 1, 1, 0.0),
         pointing("photos/train_old/c.jpg", 1, 1, 0.0),
     ];
     store(&db.pool, generation, &entries).await;
-    let job = Uuid::now_v7();
-    mark_seen(&db.pool, generation, std::slice::from_ref(&entries[0].uri), job).await.unwrap();
-    let gone = list_unseen(&db.pool, generation, "photos/train/", job, 10).await.unwrap();
-    assert_eq!(gone.iter().map(|row| row.uri.as_str()).collect::<Vec<_>>(), ["photos/train/b.jpg"]);
-    assert_eq!(delete_vectors(&db.pool, generation, &[(1, entries[1].id)]).await.unwrap(), 1);
-    forget_entries(&db.pool, generation, &[entries[1].id]).await.unwrap();
+    let horizon = find_horizon(&db.pool, generation).await.unwrap();
+    assert_eq!(horizon, 4);
+    store(&db.pool, generation, &[pointing("photos/train/new.jpg", 2, 0, 0.0)]).await;
+    let list = async |after: &str, limit: i64| {
+        list_manifest(&db.pool, generation, "photos/train/", after, horizon, limit).await.unwrap()
+    };
+    let all = list("", 10).await;
+    let uris: Vec<&str> = all.iter().map(|row| row.uri.as_str()).collect();
+    assert_eq!(uris, [&entries[0].uri, &entries[1].uri, &entries[2].uri], "byte by byte");
+    assert_eq!(list(&entries[0].uri, 1).await, [all[1].clone()]);
+    let mut tx = db.pool.begin().await.unwrap();
+    assert_eq!(remove_rows(&mut tx, generation, &all[1..]).await.unwrap(), 2);
+    tx.commit().await.unwrap();
     assert_eq!(find_entry(&db.pool, generation, entries[1].id).await.unwrap(), None);
-    assert_eq!(find_thumbnail(&db.pool, generation, entries[1].id).await.unwrap(), None);
-    assert_eq!(list_unseen(&db.pool, generation, "photos/train/", job, 10).await.unwrap(), []);
+    assert_eq!(find_thumbnail(&db.pool, generation, entries[2].id).await.unwrap(), None);
+    assert_eq!(list("", 10).await, all[..1]);
 }
 
 #[tokio::test]

@@ -13,12 +13,14 @@ mod errors;
 mod events;
 mod fencing;
 mod gallery;
+mod generations;
 mod metrics;
 mod models;
 mod pausing;
 mod pausing_jobs;
 mod recovery;
 mod retention;
+mod schedules;
 mod schema;
 mod transitions;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use lookalike_shared::db::{self, MigrateError};
+use lookalike_shared::domain::generation::GenerationState;
 use lookalike_shared::domain::job::{JobKind, JobState, Queue};
 use lookalike_shared::domain::scope::Scope;
 use lookalike_shared::testing::TestDatabase;
@@ -26,6 +27,8 @@ async fn the_checks_allow_what_the_enums_know() {
     assert_eq!(allowed_words(&db.pool, "jobs_state_check").await, words(&JobState::ALL, JobState::as_str));
     assert_eq!(allowed_words(&db.pool, "jobs_kind_check").await, words(&JobKind::ALL, JobKind::as_str));
     assert_eq!(allowed_words(&db.pool, "keys_scope_check").await, words(&Scope::ALL, Scope::as_str));
+    let standing = words(&GenerationState::ALL, GenerationState::as_str);
+    assert_eq!(allowed_words(&db.pool, "generations_state_check").await, standing);
     let finished = JobState::ALL.into_iter().filter(|state| state.is_final()).collect::<Vec<_>>();
     assert_eq!(allowed_words(&db.pool, "jobs_finished").await, words(&finished, JobState::as_str));
 }

@@ -6,7 +6,9 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails like the test itself")]
 
 mod datasets;
+mod exactness;
 mod faults;
+mod generations;
 mod interruptions;
 mod story;
 mod streams;

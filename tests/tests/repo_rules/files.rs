@@ -33,10 +33,6 @@ fn files_are_short_enough_to_be_read() {
         &[
             ("deploy/local/bootstrap.py", "runs before anything is built or installed, so it is one file"),
             (
-                "shared/src/db/gallery.rs",
-                "one short function per statement on one set of tables, half of it documentation",
-            ),
-            (
                 "shared/src/db/queue.rs",
                 "the life of a job in SQL, from enqueueing to recovery, is read together",
             ),

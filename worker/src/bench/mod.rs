@@ -5,14 +5,15 @@
 //! it, measured a moment before or after; their ratio is what may be compared between machines.
 //!
 //! - [`stage`]: pictures, a model and jobs to work on.
-//! - [`device`]: decoding and forward passes; [`queue`]: enqueueing, dispatch, draining; [`pipeline`]: indexing,
-//!   searching; [`training`]: steps, and the pipeline around them.
+//! - [`device`]: decoding and forward passes; [`queue`]: enqueueing, dispatch, draining; [`indexing`];
+//!   [`searching`]; [`training`]: steps, and the pipeline around them.
 //! - [`report`]: the table and its JSON.
 
 mod device;
-mod pipeline;
+mod indexing;
 mod queue;
 mod report;
+mod searching;
 mod stage;
 mod training;
 
@@ -37,9 +38,15 @@ pub struct Options {
     /// A program that times a training step as it comes out of the box (worker/examples/plain_step.rs)
     #[arg(long, value_name = "PROGRAM")]
     pub plain_step: Option<PathBuf>,
+    /// How many small pictures are indexed to see how memory grows, and skipped when they have not changed
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(2_000..))]
+    pub objects: u32,
     /// Measure training only
-    #[arg(long)]
+    #[arg(long, conflicts_with = "indexing")]
     pub training: bool,
+    /// Measure decoding, engines and indexing only
+    #[arg(long)]
+    pub indexing: bool,
 }
 
 /// Measures everything and prints the table.
@@ -49,6 +56,14 @@ pub struct Options {
 pub async fn run(settings: Settings, options: Options) -> anyhow::Result<()> {
     let mut report = Report::default();
     let stage = Stage::prepare(settings, options.pictures).await?;
+    if options.indexing {
+        let device = device::measure(&stage, &mut report).await?;
+        let worker = stage.start_worker().await?;
+        indexing::measure(&stage, &device, &mut report).await?;
+        indexing::scale(&stage, options.objects, &mut report).await?;
+        worker.stop().await?;
+        return finish(&stage, &report, options.output.as_deref());
+    }
     training::measure(&stage, options.plain_step.as_deref(), &mut report).await?;
     if options.training {
         return finish(&stage, &report, options.output.as_deref());
@@ -58,9 +73,10 @@ pub async fn run(settings: Settings, options: Options) -> anyhow::Result<()> {
     let waiting = queue::fill(&stage, options.jobs).await?;
     let worker = stage.start_worker().await?;
     queue::draining(&stage, &waiting, &database, &mut report).await?;
-    let generation = pipeline::indexing(&stage, &device, &mut report).await?;
+    let generation = indexing::measure(&stage, &device, &mut report).await?;
     queue::dispatch(&stage, generation, "idle", &database, &mut report).await?;
-    pipeline::searching(&stage, &device, &mut report).await?;
+    searching::searching(&stage, &device, &mut report).await?;
+    indexing::scale(&stage, options.objects, &mut report).await?;
     let training = queue::start_training(&stage).await?;
     queue::dispatch(&stage, generation, "training", &database, &mut report).await?;
     stage.cancel(training).await?;

@@ -34,12 +34,16 @@ use crate::runtime::{Settings, Worker};
 
 /// The source of the drawn pictures.
 pub const SOURCE: &str = "bench-pictures";
+/// The source of many small pictures.
+pub const MANY: &str = "bench-small";
 /// The network that is measured, and the size it reads.
 pub const BACKBONE: &str = "mobilenet_v2";
 /// Side of the pictures that it reads.
 pub const IMAGE_SIZE: u32 = 224;
 /// Classes of the model, and folders of the pictures.
 pub const CLASSES: u32 = 8;
+/// Side of the small pictures and of the network that reads them.
+const SMALL: u32 = 64;
 /// Width and height of the drawn pictures: those of ImageNet's.
 const DRAWN: (u16, u16) = (500, 375);
 
@@ -55,11 +59,15 @@ pub struct Stage {
     pub files: Arc<Vec<Bytes>>,
     /// The model as inference needs it.
     pub model: Arc<ModelSpec>,
+    /// Another network that reads the same pictures: the paper's.
+    pub alexnet: Arc<ModelSpec>,
+    /// A network so small that everything else counts.
+    pub small: Arc<ModelSpec>,
     /// Tells this run's names from those of others.
     tag: String,
-    model_id: Uuid,
     settings: Settings,
     _folder: TempDir,
+    many: TempDir,
 }
 
 impl Stage {
@@ -72,6 +80,9 @@ impl Stage {
         let files = draw(folder.path(), pictures)?;
         let url = Url::from_directory_path(folder.path()).ok().context("the folder has an absolute path")?;
         settings.storage.sources.insert(SOURCE.parse()?, url);
+        let many = tempfile::tempdir()?;
+        let url = Url::from_directory_path(many.path()).ok().context("the folder has an absolute path")?;
+        settings.storage.sources.insert(MANY.parse()?, url);
         let chosen = device::choose(&settings.worker.device)?;
         let db = db::connect(&settings.database).await.context("connecting to the database")?;
         let relaxed = db::connect_relaxed(&settings.database, 2).await?;
@@ -80,7 +91,9 @@ impl Stage {
             "the database is not migrated: run `lookalike migrate` first"
         );
         let tag = Uuid::now_v7().simple().to_string();
-        let (model_id, model) = store_model(&db, &settings, &tag).await?;
+        let model = store_model(&db, &settings, &tag, BACKBONE, IMAGE_SIZE).await?;
+        let alexnet = store_model(&db, &settings, &tag, "alexnet", IMAGE_SIZE).await?;
+        let small = store_model(&db, &settings, &tag, "squeezenet1_1", SMALL).await?;
         let files = Arc::new(files);
         Ok(Self {
             db,
@@ -88,10 +101,12 @@ impl Stage {
             chosen,
             files,
             model: Arc::new(model),
+            alexnet: Arc::new(alexnet),
+            small: Arc::new(small),
             tag,
-            model_id,
             settings,
             _folder: folder,
+            many,
         })
     }
 
@@ -105,19 +120,42 @@ impl Stage {
         Sampler::new(self.chosen.device).device_name()
     }
 
-    /// Makes an empty index of the model and gives its generation.
+    /// Makes an empty index of a model and gives its generation.
     ///
     /// # Errors
     /// The database refuses it.
-    pub async fn make_index(&self, name: &Name) -> anyhow::Result<i32> {
+    pub async fn make_index(&self, name: &Name, model: &ModelSpec) -> anyhow::Result<i32> {
         let (id, classes) = (Uuid::now_v7(), i32::try_from(CLASSES)?);
         let mut tx = db::begin(&self.db).await?;
         indexes::insert_index(&mut *tx, id, name).await?;
-        let dimensions = i32::try_from(backbone::by_name(BACKBONE)?.embedding_dim)?;
-        let generation = indexes::begin_generation(&mut tx, id, self.model_id, classes, dimensions).await?;
+        let dimensions = i32::try_from(model.embedding_dim)?;
+        let generation = indexes::begin_generation(&mut tx, id, model.id, classes, dimensions).await?;
         indexes::activate_generation(&mut tx, id, generation).await?;
         db::commit(tx).await?;
         Ok(generation)
+    }
+
+    /// Draws small pictures, a thousand to a folder and a thousand different ones, the rest under further names. Gives
+    /// their prefix in [`MANY`].
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub fn draw_many(&self, name: &str, count: u32) -> anyhow::Result<String> {
+        const DIFFERENT: u32 = 1_000;
+        let root = self.many.path().join(name);
+        let path = |number: u32| root.join(format!("{:04}/{number:07}.jpg", number / DIFFERENT));
+        for number in 0..count {
+            let file = path(number);
+            if number % DIFFERENT == 0 {
+                std::fs::create_dir_all(file.parent().context("a file lies in a folder")?)?;
+            }
+            if number < DIFFERENT {
+                std::fs::write(&file, draw_one(number, (SMALL as u16, SMALL as u16))?)?;
+            } else {
+                std::fs::hard_link(path(number % DIFFERENT), &file)?;
+            }
+        }
+        Ok(format!("{name}/"))
     }
 
     /// Enqueues jobs in one transaction.
@@ -218,8 +256,14 @@ impl Running {
     }
 }
 
-async fn store_model(db: &PgPool, settings: &Settings, tag: &str) -> anyhow::Result<(Uuid, ModelSpec)> {
-    let network = backbone::by_name(BACKBONE)?;
+async fn store_model(
+    db: &PgPool,
+    settings: &Settings,
+    tag: &str,
+    architecture: &str,
+    side: u32,
+) -> anyhow::Result<ModelSpec> {
+    let network = backbone::by_name(architecture)?;
     let classes = (0..CLASSES).map(class_name).collect::<Vec<_>>();
     let weights = Bytes::from(Network::new(network, classes.len(), 1, tch::Device::Cpu)?.save()?);
     let id = Uuid::now_v7();
@@ -227,10 +271,10 @@ async fn store_model(db: &PgPool, settings: &Settings, tag: &str) -> anyhow::Res
     Storage::open(&settings.storage)?.artifacts().put(&key, weights.clone()).await?;
     let model = NewModel {
         id,
-        name: format!("bench-{tag}").parse()?,
-        backbone: BACKBONE.to_owned(),
+        name: format!("bench-{architecture}-{tag}").parse()?,
+        backbone: architecture.to_owned(),
         classes: classes.clone(),
-        image_size: i32::try_from(IMAGE_SIZE)?,
+        image_size: i32::try_from(side)?,
         embedding_dim: i32::try_from(network.embedding_dim)?,
         weights_key: key,
         weights_bytes: i64::try_from(weights.len())?,
@@ -241,16 +285,15 @@ async fn store_model(db: &PgPool, settings: &Settings, tag: &str) -> anyhow::Res
         labels: json!({}),
     };
     insert_model(db, &model).await?;
-    let spec = ModelSpec {
+    Ok(ModelSpec {
         id,
-        backbone: BACKBONE.to_owned(),
+        backbone: architecture.to_owned(),
         embedding_dim: network.embedding_dim,
         classes: classes.len(),
-        image_size: IMAGE_SIZE as usize,
+        image_size: side as usize,
         normalisation: Normalisation::default(),
         weights,
-    };
-    Ok((id, spec))
+    })
 }
 
 fn class_name(class: u32) -> String {
@@ -263,7 +306,7 @@ fn draw(folder: &Path, count: u32) -> anyhow::Result<Vec<Bytes>> {
         std::fs::create_dir(folder.join(class_name(class)))?;
     }
     let drawn = (0..count).into_par_iter().map(|number| {
-        let file = draw_one(number)?;
+        let file = draw_one(number, DRAWN)?;
         let name = format!("{}/{number:05}.jpg", class_name(number % CLASSES));
         std::fs::write(folder.join(name), &file)?;
         Ok(Bytes::from(file))
@@ -272,9 +315,9 @@ fn draw(folder: &Path, count: u32) -> anyhow::Result<Vec<Bytes>> {
 }
 
 /// A JPEG of quality 88 that costs about as much to decode as a photograph: coloured blotches with grain.
-fn draw_one(number: u32) -> anyhow::Result<Vec<u8>> {
+fn draw_one(number: u32, size: (u16, u16)) -> anyhow::Result<Vec<u8>> {
     const CELL: usize = 25;
-    let (width, height) = (usize::from(DRAWN.0), usize::from(DRAWN.1));
+    let (width, height) = (usize::from(size.0), usize::from(size.1));
     let mut random = ChaCha8Rng::seed_from_u64(number.into());
     let columns = width / CELL + 2;
     let knots: Vec<[f32; 3]> = (0..columns * (height / CELL + 2))
@@ -297,6 +340,6 @@ fn draw_one(number: u32) -> anyhow::Result<Vec<u8>> {
         }
     }
     let mut file = Vec::new();
-    Encoder::new(&mut file, 88).encode(&rgb, DRAWN.0, DRAWN.1, ColorType::Rgb)?;
+    Encoder::new(&mut file, 88).encode(&rgb, size.0, size.1, ColorType::Rgb)?;
     Ok(file)
 }

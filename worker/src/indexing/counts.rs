@@ -10,11 +10,11 @@ pub struct Counts {
     pub added: u64,
     /// Objects that had changed.
     pub updated: u64,
-    /// Objects that had not.
+    /// Objects that had not. Each attempt counts them anew, since nothing is written for them.
     pub unchanged: u64,
     /// Objects that are no pictures, or could not be read.
     pub failed: u64,
-    /// Entries whose object is gone.
+    /// Entries whose object is gone, or no longer a picture.
     pub removed: u64,
 }
 
@@ -22,5 +22,10 @@ impl Counts {
     /// Objects counted.
     pub fn done(&self) -> u64 {
         self.added + self.updated + self.unchanged + self.failed
+    }
+
+    /// What a new attempt goes on from.
+    pub fn resumed(self) -> Self {
+        Self { unchanged: 0, ..self }
     }
 }

@@ -1,33 +1,47 @@
-//! The stages, joined.
+//! The stages, joined by channels of bounded length.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use futures::stream::{BoxStream, StreamExt, TryStreamExt};
+use futures::stream::{BoxStream, TryStreamExt};
 use lookalike_shared::db::gallery;
 use lookalike_shared::domain::job::Progress;
 use lookalike_shared::domain::progress::Meter;
+use lookalike_shared::jobs::IndexMode;
 use lookalike_shared::storage::{Source, StorageError};
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
-use super::batch::{decode_batch, embed_batch};
-use super::commit::{commit_batch, commit_removal};
-use super::{Counts, Target, Work};
+use super::plan::{Todo, plan};
+use super::read::{Reader, gone};
+use super::seen::Seen;
+use super::stages::Stages;
+use super::{Counts, Done, Target, Work, embed};
 use crate::runtime::context::{JobContext, JobError, JobOutcome};
 
-/// Pictures per batch: one forward pass, one commit.
-const BATCH: usize = 64;
-/// Batches of a stage under way at a time.
-const AHEAD: usize = 2;
-/// Entries removed per commit.
-const REMOVALS: i64 = 500;
+/// Objects that wait to be read.
+const WAITING: usize = 256;
+/// Pictures that wait for the network.
+const PICTURES: usize = 128;
+/// Messages to the last stage.
+const DONE: usize = 16;
+/// Rows of the manifest looked at by one statement, and removed by one transaction.
+const REMOVALS: i64 = 2_000;
+/// Changes that the planner is told of.
+const ANALYZE_FROM: u64 = 1_000;
+/// A job that is over sooner needs no total.
+const COUNT_AFTER: Duration = Duration::from_secs(3);
 
 /// An index job on its way.
 pub struct Pipeline {
     pub(super) context: JobContext,
     pub(super) target: Target,
+    pub(super) mode: IndexMode,
+    pub(super) counts: Counts,
+    pub(super) stages: Arc<Stages>,
+    pub(super) seen: Arc<Seen>,
     meter: Meter,
-    counts: Counts,
     listed: Arc<Listed>,
 }
 
@@ -40,14 +54,15 @@ struct Listed {
 
 impl Pipeline {
     /// A pipeline that goes on from what an earlier attempt committed.
-    pub fn new(context: JobContext, target: Target) -> Self {
+    pub fn new(context: JobContext, target: Target, mode: IndexMode) -> Self {
         let checkpoint = context.attempt.checkpoint.as_ref();
         let checkpoint = checkpoint.filter(|checkpoint| checkpoint["generation"] == target.generation);
         let counts =
             checkpoint.and_then(|checkpoint| serde_json::from_value(checkpoint["counts"].clone()).ok());
-        let counts = counts.unwrap_or_default();
+        let counts = counts.map(Counts::resumed).unwrap_or_default();
         let meter = Meter::new("indexing", "pictures", None);
-        Self { context, target, meter, counts, listed: Arc::default() }
+        let (stages, seen, listed) = (Arc::default(), Arc::default(), Arc::default());
+        Self { context, target, mode, counts, stages, seen, meter, listed }
     }
 
     /// Says how many objects there will be.
@@ -59,12 +74,17 @@ impl Pipeline {
     pub fn count_in_background(&self, source: Source, prefix: String) {
         let (listed, stop) = (self.listed.clone(), self.context.stop.clone());
         tokio::spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(COUNT_AFTER) => {}
+                () = stop.tripped() => return,
+            }
             let Ok(mut objects) = source.list(&prefix) else { return };
             while let Ok(Some(_)) = objects.try_next().await {
-                listed.count.fetch_add(1, Ordering::Relaxed);
-                if stop.is_tripped() {
+                // Nobody holds the other end any more when the pipeline is through.
+                if stop.is_tripped() || Arc::strong_count(&listed) == 1 {
                     return;
                 }
+                listed.count.fetch_add(1, Ordering::Relaxed);
             }
             listed.complete.store(true, Ordering::Release);
         });
@@ -78,50 +98,49 @@ impl Pipeline {
         &mut self,
         objects: BoxStream<'static, Result<Work, StorageError>>,
     ) -> Result<(), JobError> {
-        let (context, target) = (self.context.clone(), self.target.clone());
-        let (embedding, embedder) = (context.clone(), target.clone());
-        let mut batches = objects
-            .try_chunks(BATCH)
-            .map(move |works| {
-                let (context, target) = (context.clone(), target.clone());
-                spawned(async move { decode_batch(context, target, works.map_err(|error| error.1)?).await })
-            })
-            .buffered(AHEAD)
-            .map(move |decoded| {
-                let (context, target) = (embedding.clone(), embedder.clone());
-                spawned(async move { embed_batch(context, target, decoded?).await })
-            })
-            .buffered(AHEAD);
-        while let Some(batch) = batches.next().await {
-            let (batch, _counted_before) = batch?;
-            if self.listed.complete.load(Ordering::Acquire) {
-                self.meter.set_total(self.listed.count.load(Ordering::Relaxed));
-            }
-            let seconds = self.context.started.elapsed().as_secs_f64();
-            let meter = &mut self.meter;
-            let mut progress = |counts: &Counts| meter.update(seconds, counts.done(), counts.failed).clone();
-            self.counts =
-                commit_batch(&self.context, &self.target, batch, self.counts, &mut progress).await?;
+        let (context, target, stages) = (self.context.clone(), self.target.clone(), self.stages.clone());
+        let (todo, todos) = mpsc::channel(WAITING);
+        let (picture, pictures) = mpsc::channel(PICTURES);
+        let (done, dones) = mpsc::channel(DONE);
+        let plans = plan(context.clone(), target.clone(), self.seen.clone(), objects);
+        let reader = Reader::new(&context, &target, stages.clone());
+        let stages = async {
+            tokio::try_join!(
+                hand_out(plans, &stages, todo, done.clone()),
+                reader.run(todos, picture, done.clone()),
+                embed::run(&context, &target, &stages, pictures, done),
+                self.store(dones),
+            )
+        };
+        tokio::select! {
+            ended = stages => ended.map(|_| ()),
+            () = context.stop.tripped() => Err(JobError::Stopped),
         }
-        Ok(())
     }
 
-    /// Removes the entries under a uri prefix that this job has not seen.
+    /// Removes the entries under a uri prefix whose objects were not listed.
     ///
     /// # Errors
     /// [`JobError`]; what was committed stays.
-    pub async fn remove_unseen(&mut self, uri_prefix: &str) -> Result<(), JobError> {
+    pub async fn remove_unseen(&mut self, uri_prefix: &str, horizon: i64) -> Result<(), JobError> {
         let generation = self.target.generation;
+        let mut after = String::new();
         loop {
             self.context.check_stop()?;
-            let job = self.context.attempt.job_id.0;
-            let gone = gallery::list_unseen(self.context.db(), generation, uri_prefix, job, REMOVALS).await?;
-            if gone.is_empty() {
-                return Ok(());
+            let db = self.context.db();
+            let rows = gallery::list_manifest(db, generation, uri_prefix, &after, horizon, REMOVALS).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after.clone_from(&last.uri);
+            let missed: Vec<_> = rows.into_iter().filter(|row| self.seen.misses(row)).collect();
+            if !missed.is_empty() {
+                self.commit_removal(&missed).await?;
             }
-            let progress = Progress { phase: "removing".to_owned(), ..self.meter.progress().clone() };
-            self.counts = commit_removal(&self.context, &self.target, &gone, self.counts, &progress).await?;
         }
+    }
+
+    /// Whether nothing was listed.
+    pub fn is_empty(&self) -> bool {
+        self.seen.objects() == 0
     }
 
     /// Ends the job with its counters.
@@ -129,7 +148,31 @@ impl Pipeline {
     /// # Errors
     /// [`JobError::Stopped`] when the job is not ours any more.
     pub async fn succeed(self) -> Result<JobOutcome, JobError> {
+        self.analyze().await;
         Ok(JobOutcome::Result(self.result()))
+    }
+
+    /// The planner learns of what has changed at once, and not when the database next looks around.
+    pub(super) async fn analyze(&self) {
+        let Counts { added, updated, removed, .. } = self.counts;
+        if added + updated + removed < ANALYZE_FROM {
+            return;
+        }
+        if let Err(error) = gallery::analyze_tables(self.context.db(), self.target.generation).await {
+            tracing::warn!(job.id = %self.context.attempt.job_id, %error, "the planner was not told of new entries");
+        }
+    }
+
+    pub(super) fn note_progress(&mut self, counts: &Counts, phase: Option<&str>) -> Progress {
+        if self.listed.complete.load(Ordering::Acquire) {
+            self.meter.set_total(self.listed.count.load(Ordering::Relaxed));
+        }
+        let seconds = self.context.started.elapsed().as_secs_f64();
+        let mut progress = self.meter.update(seconds, counts.done(), counts.failed).clone();
+        if let Some(phase) = phase {
+            phase.clone_into(&mut progress.phase);
+        }
+        progress
     }
 
     pub(super) fn result(&self) -> Value {
@@ -139,6 +182,7 @@ impl Pipeline {
             "index": self.target.index,
             "generation": self.target.generation,
             "model": self.target.model.row.reference(),
+            "listed": self.counts.done(),
             "added": added,
             "updated": updated,
             "unchanged": unchanged,
@@ -146,13 +190,29 @@ impl Pipeline {
             "failed": failed,
             "images_per_second": self.counts.done() as f64 / seconds.max(1e-9),
             "seconds": seconds,
+            "stages": self.stages.to_json(),
         })
     }
 }
 
-/// Runs a stage's work as a task of its own, so that stages overlap.
-async fn spawned<T: Send + 'static>(
-    work: impl Future<Output = Result<T, JobError>> + Send + 'static,
-) -> Result<T, JobError> {
-    tokio::spawn(work).await.unwrap_or_else(|error| Err(JobError::retry("panic", error.to_string())))
+/// Gives what has to be read to the reader, and what has not changed to the last stage.
+async fn hand_out(
+    mut plans: BoxStream<'static, Result<super::plan::Plan, JobError>>,
+    stages: &Stages,
+    todos: mpsc::Sender<Todo>,
+    done: mpsc::Sender<Done>,
+) -> Result<(), JobError> {
+    while let Some(plan) = stages.list.input.time(plans.try_next()).await? {
+        let hand_out = async {
+            if plan.unchanged > 0 {
+                done.send(Done::Unchanged(plan.unchanged)).await.map_err(|_| gone())?;
+            }
+            for todo in plan.todo {
+                todos.send(todo).await.map_err(|_| gone())?;
+            }
+            Ok::<(), JobError>(())
+        };
+        stages.list.output.time(hand_out).await?;
+    }
+    Ok(())
 }

@@ -4,16 +4,15 @@
 use bytes::{BufMut, BytesMut};
 use half::f16;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::super::DbError;
 use super::NewEntry;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
-const COLUMNS: &str =
-    "class_id, entry_id, uri, probabilities, embedding, width, height, bytes, content_hash, metadata";
-const COLUMN_COUNT: i16 = 10;
 
-/// Loads entries into a generation with one COPY; PostgreSQL routes each row to its leaf. Gives how many.
+/// Loads entries into a generation: vectors, manifest and thumbnails, one COPY each; PostgreSQL routes vectors to their
+/// leaves. Nothing may be stored of their objects. `job` is who stores them.
 ///
 /// # Errors
 /// [`DbError`]; the transaction must then be rolled back.
@@ -21,11 +20,32 @@ pub async fn copy_entries(
     tx: &mut PgConnection,
     generation: i32,
     entries: &[NewEntry],
-) -> Result<u64, DbError> {
-    let sql = format!("copy gallery.g{generation} ({COLUMNS}) from stdin (format binary)");
-    let mut copy = tx.copy_in_raw(&sql).await?;
-    match copy.send(encode(entries).freeze()).await {
-        Ok(_) => Ok(copy.finish().await?),
+    job: Uuid,
+) -> Result<(), DbError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let g = generation;
+    let vectors = format!(
+        "copy gallery.g{g} (class_id, entry_id, uri, probabilities, embedding, width, height, bytes, content_hash,
+             perceptual_hash, metadata) from stdin (format binary)"
+    );
+    let manifest = format!(
+        "copy gallery.m{g} (uri, entry_id, class_id, bytes, etag, written_by) from stdin (format binary)"
+    );
+    let thumbnails = format!("copy gallery.t{g} (entry_id, thumbnail) from stdin (format binary)");
+    send(tx, &vectors, rows(entries, 11, write_vectors)).await?;
+    send(tx, &manifest, rows(entries, 6, |out, entry| write_manifest(out, entry, job))).await?;
+    send(tx, &thumbnails, rows(entries, 2, write_thumbnail)).await
+}
+
+async fn send(tx: &mut PgConnection, sql: &str, data: BytesMut) -> Result<(), DbError> {
+    let mut copy = tx.copy_in_raw(sql).await?;
+    match copy.send(data.freeze()).await {
+        Ok(_) => {
+            copy.finish().await?;
+            Ok(())
+        }
         Err(error) => {
             // The first error tells more than the abort's own.
             _ = copy.abort("sending failed").await;
@@ -34,32 +54,50 @@ pub async fn copy_entries(
     }
 }
 
-/// Entries in the binary format, header and trailer included.
-fn encode(entries: &[NewEntry]) -> BytesMut {
-    let per_entry = entries.first().map_or(0, |e| 256 + e.probabilities.len() * 4 + e.embedding.len() * 2);
-    let mut out = BytesMut::with_capacity(64 + per_entry * entries.len());
+/// Rows of so many columns in the binary format, header and trailer included.
+fn rows(entries: &[NewEntry], columns: i16, write: impl Fn(&mut BytesMut, &NewEntry)) -> BytesMut {
+    let mut out = BytesMut::with_capacity(1 << 16);
     out.put_slice(SIGNATURE);
     out.put_i32(0);
     out.put_i32(0);
     for entry in entries {
-        out.put_i16(COLUMN_COUNT);
-        field(&mut out, |out| out.put_i32(entry.class_id));
-        field(&mut out, |out| out.put_slice(entry.id.as_bytes()));
-        field(&mut out, |out| out.put_slice(entry.uri.as_bytes()));
-        field(&mut out, |out| vector(out, &entry.probabilities));
-        field(&mut out, |out| half_vector(out, &entry.embedding));
-        field(&mut out, |out| out.put_i32(entry.width));
-        field(&mut out, |out| out.put_i32(entry.height));
-        field(&mut out, |out| out.put_i64(entry.bytes));
-        field(&mut out, |out| out.put_slice(&entry.content_hash));
-        field(&mut out, |out| {
-            out.put_u8(1);
-            let json = serde_json::to_vec(&entry.metadata).expect("a JSON object is plain data");
-            out.put_slice(&json);
-        });
+        out.put_i16(columns);
+        write(&mut out, entry);
     }
     out.put_i16(-1);
     out
+}
+
+fn write_vectors(out: &mut BytesMut, entry: &NewEntry) {
+    field(out, |out| out.put_i32(entry.class_id));
+    field(out, |out| out.put_slice(entry.id.as_bytes()));
+    field(out, |out| out.put_slice(entry.uri.as_bytes()));
+    field(out, |out| vector(out, &entry.probabilities));
+    field(out, |out| half_vector(out, &entry.embedding));
+    field(out, |out| out.put_i32(entry.width));
+    field(out, |out| out.put_i32(entry.height));
+    field(out, |out| out.put_i64(entry.bytes));
+    field(out, |out| out.put_slice(&entry.content_hash));
+    field(out, |out| out.put_u64(entry.perceptual_hash));
+    field(out, |out| {
+        out.put_u8(1);
+        let json = serde_json::to_vec(&entry.metadata).expect("a JSON object is plain data");
+        out.put_slice(&json);
+    });
+}
+
+fn write_manifest(out: &mut BytesMut, entry: &NewEntry, job: Uuid) {
+    field(out, |out| out.put_slice(entry.uri.as_bytes()));
+    field(out, |out| out.put_slice(entry.id.as_bytes()));
+    field(out, |out| out.put_i32(entry.class_id));
+    field(out, |out| out.put_i64(entry.bytes));
+    field(out, |out| out.put_slice(entry.etag.as_bytes()));
+    field(out, |out| out.put_slice(job.as_bytes()));
+}
+
+fn write_thumbnail(out: &mut BytesMut, entry: &NewEntry) {
+    field(out, |out| out.put_slice(entry.id.as_bytes()));
+    field(out, |out| out.put_slice(&entry.thumbnail));
 }
 
 /// Writes a field: its length, then what `write` puts.

@@ -1,4 +1,4 @@
-//! Indexing and searching from end to end, against decoding and forward passes on their own.
+//! Searching from end to end, against decoding and forward passes on their own.
 
 use std::time::Instant;
 
@@ -6,34 +6,18 @@ use lookalike_shared::db::pictures::insert_pictures;
 use lookalike_shared::db::queue::{NewJob, enqueue};
 use lookalike_shared::db::{self, PgListener};
 use lookalike_shared::domain::job::JobId;
-use lookalike_shared::jobs::{Index, IndexMode, Query, Submission};
+use lookalike_shared::jobs::{Query, Submission};
 
 use super::device::Figures;
 use super::queue::search;
 use super::report::{Report, percentile};
-use super::stage::{SOURCE, Stage};
+use super::stage::Stage;
 
 /// Searches that are timed one by one.
 const SINGLES: usize = 100;
 /// Searches under way at a time, and how many of them in all.
 const TOGETHER: usize = 64;
 const TOGETHER_TOTAL: usize = 256;
-
-/// Indexes all pictures, twice: the first run loads the model. Gives the generation of the second index.
-pub async fn indexing(stage: &Stage, device: &Figures, report: &mut Report) -> anyhow::Result<i32> {
-    let mut listener = stage.listen().await?;
-    let mut generation = 0;
-    let mut rate = f64::NAN;
-    for name in [stage.name("warm-up"), stage.name("index")] {
-        generation = stage.make_index(&name).await?;
-        let (source, prefix, mode) = (SOURCE.parse()?, String::new(), IndexMode::Add);
-        let index = Index { index: name, model: None, source, prefix, mode, dry_run: false, failed_of: None };
-        let job = stage.run(&mut listener, NewJob::new(&index, Submission::default(), None)).await?;
-        rate = job.result.unwrap_or_default()["images_per_second"].as_f64().unwrap_or(f64::NAN);
-    }
-    report.row("index", rate, "pictures/s", device.index_rate(), "decoding and the engine, without the rest");
-    Ok(generation)
-}
 
 /// Searches by picture: one at a time, then many together.
 pub async fn searching(stage: &Stage, device: &Figures, report: &mut Report) -> anyhow::Result<()> {

@@ -1,0 +1,148 @@
+//! Bulk indexing: the whole pipeline against its stages alone, a second sync, and how memory grows with objects.
+
+use std::time::Instant;
+
+use lookalike_shared::db::gallery::{NewEntry, bump_partitions, copy_entries};
+use lookalike_shared::db::jobs::Job;
+use lookalike_shared::db::queue::NewJob;
+use lookalike_shared::db::{self, PgListener};
+use lookalike_shared::domain::name::Name;
+use lookalike_shared::jobs::{Index, IndexMode, Submission};
+use serde_json::Map;
+use uuid::Uuid;
+
+use super::device::Figures;
+use super::report::Report;
+use super::stage::{CLASSES, MANY, SOURCE, Stage};
+use crate::inference::ModelSpec;
+
+/// Objects of the small job and of the large one.
+const FEW: u32 = 1_000;
+/// Entries that are copied in one transaction, and how many transactions.
+const COPIED: usize = 512;
+const COPIES: usize = 8;
+
+/// Measures indexing and gives the generation of the first network's index.
+pub async fn measure(stage: &Stage, device: &Figures, report: &mut Report) -> anyhow::Result<i32> {
+    let mut listener = stage.listen().await?;
+    copying(stage, report).await?;
+    let generation = pipeline(stage, &mut listener, &stage.model, "", device.index_rate(), report).await?;
+    let rate = device.index_rate_at(device.alexnet_rate);
+    pipeline(stage, &mut listener, &stage.alexnet, ".alexnet", rate, report).await?;
+    Ok(generation)
+}
+
+/// Indexes all pictures, twice: the first run loads the model.
+async fn pipeline(
+    stage: &Stage,
+    listener: &mut PgListener,
+    model: &ModelSpec,
+    suffix: &str,
+    limit: f64,
+    report: &mut Report,
+) -> anyhow::Result<i32> {
+    let mut generation = 0;
+    let mut rate = f64::NAN;
+    for run in ["warm-up", "index"] {
+        let name = stage.name(&format!("{run}{}", suffix.replace('.', "-")));
+        generation = stage.make_index(&name, model).await?;
+        let job = index(stage, listener, name, SOURCE, String::new(), IndexMode::Add).await?;
+        let result = job.result.unwrap_or_default();
+        rate = result["images_per_second"].as_f64().unwrap_or(f64::NAN);
+        tracing::info!(stages = %result["stages"], rate, "index{suffix}");
+    }
+    let against = "decoding and the engine alone";
+    report.row(&format!("index_efficiency{suffix}"), rate, "pictures/s", limit, against);
+    Ok(generation)
+}
+
+async fn index(
+    stage: &Stage,
+    listener: &mut PgListener,
+    index: Name,
+    source: &str,
+    prefix: String,
+    mode: IndexMode,
+) -> anyhow::Result<Job> {
+    let (source, model, dry_run, failed_of) = (source.parse()?, None, false, None);
+    let index = Index { index, model, source, prefix, mode, dry_run, failed_of, failed_codes: Vec::new() };
+    stage.run(listener, NewJob::new(&index, Submission::default(), None)).await
+}
+
+/// Rows into vectors, manifest and thumbnails by COPY, and nothing else.
+async fn copying(stage: &Stage, report: &mut Report) -> anyhow::Result<()> {
+    let generation = stage.make_index(&stage.name("copy"), &stage.model).await?;
+    let mut seconds = 0.0;
+    for turn in 0..COPIES {
+        let entries: Vec<NewEntry> = (0..COPIED).map(|number| entry(&stage.model, turn, number)).collect();
+        let changes: Vec<(i32, i64)> = entries.iter().map(|entry| (entry.class_id, 1)).collect();
+        let started = Instant::now();
+        let mut tx = db::begin(&stage.db).await?;
+        copy_entries(&mut tx, generation, &entries, Uuid::nil()).await?;
+        bump_partitions(&mut *tx, generation, &changes).await?;
+        db::commit(tx).await?;
+        seconds += started.elapsed().as_secs_f64();
+    }
+    report.limit("copy_rate", (COPIED * COPIES) as f64 / seconds, "entries/s");
+    Ok(())
+}
+
+fn entry(model: &ModelSpec, turn: usize, number: usize) -> NewEntry {
+    let value = |at: usize| ((turn * COPIED + number) * 31 + at * 17) as f32 % 97.0 / 97.0;
+    NewEntry {
+        id: Uuid::now_v7(),
+        class_id: (number * CLASSES as usize / COPIED) as i32,
+        uri: format!("{SOURCE}/copied/{turn}/{number:06}.jpg"),
+        probabilities: (0..model.classes).map(value).collect(),
+        embedding: (0..model.embedding_dim).map(value).collect(),
+        width: 500,
+        height: 375,
+        bytes: 60_000,
+        etag: "60000-1".to_owned(),
+        content_hash: [7; 32],
+        perceptual_hash: number as u64,
+        metadata: Map::new(),
+        thumbnail: (0..6_000_u32).map(|at| (at * at % 251) as u8).collect(),
+    }
+}
+
+/// A small job and a large one on small pictures, then the large one again, when nothing has changed.
+pub async fn scale(stage: &Stage, objects: u32, report: &mut Report) -> anyhow::Result<()> {
+    let mut listener = stage.listen().await?;
+    let (few, many) = (stage.draw_many("few", FEW)?, stage.draw_many("many", objects)?);
+    let name = stage.name("many");
+    stage.make_index(&name, &stage.small).await?;
+    let run = async |listener: &mut PgListener, prefix: &str| -> anyhow::Result<(Job, f64)> {
+        memory::forget_peak();
+        let job = index(stage, listener, name.clone(), MANY, prefix.to_owned(), IndexMode::Sync).await?;
+        Ok((job, memory::peak_mb()))
+    };
+    // The first loads the model.
+    run(&mut listener, &few).await?;
+    let few = stage.draw_many("fewer", FEW)?;
+    let (_, small_mb) = run(&mut listener, &few).await?;
+    let (first, large_mb) = run(&mut listener, &many).await?;
+    let (second, _) = run(&mut listener, &many).await?;
+    let rate = |job: &Job| job.result.as_ref().and_then(|result| result["images_per_second"].as_f64());
+    report.limit("index.small_pictures", rate(&first).unwrap_or(f64::NAN), "pictures/s");
+    let against = "a job of 1 000 objects";
+    report.row("index_peak_memory_mb", large_mb, "MB", small_mb, against);
+    report.limit("sync_skip_rate", rate(&second).unwrap_or(f64::NAN), "objects/s");
+    Ok(())
+}
+
+/// The most memory that this process has had, as Linux counts it.
+mod memory {
+    /// Begins to count anew (proc_pid_clear_refs(5), 5).
+    pub fn forget_peak() {
+        _ = std::fs::write("/proc/self/clear_refs", "5");
+    }
+
+    /// `VmHWM` of proc_pid_status(5), in MB of 10^6 bytes.
+    pub fn peak_mb() -> f64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+        kib.map_or(f64::NAN, |kib| kib * 1024.0 / 1e6)
+    }
+}
