@@ -95,11 +95,14 @@ pub fn seeded(
     }
 }
 
+/// Every request so far, and what was done to it.
+type Seen = Arc<Mutex<Vec<(Request, Option<Fault>)>>>;
+
 /// A proxy in front of one server. Dropped, it ends.
 #[derive(Debug)]
 pub struct FaultProxy {
     address: SocketAddr,
-    seen: Arc<Mutex<Vec<(Request, Option<Fault>)>>>,
+    seen: Seen,
     accepting: JoinHandle<()>,
 }
 

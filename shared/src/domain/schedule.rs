@@ -190,7 +190,10 @@ fn parse_cron(text: &str) -> Result<Cron, FieldError> {
             CronError::InvalidPattern(reason)
             | CronError::IllegalCharacters(reason)
             | CronError::ComponentError(reason) => reason,
-            error => error.to_string(),
+            error @ (CronError::EmptyPattern
+            | CronError::InvalidDate
+            | CronError::InvalidTime
+            | CronError::TimeSearchLimitExceeded) => error.to_string(),
         };
         let mut letters = reason.trim_end_matches('.').chars();
         let first = letters.next().map(|letter| letter.to_lowercase().to_string()).unwrap_or_default();

@@ -157,16 +157,15 @@ impl Reader {
             }
             Err(error) => error,
         };
-        let code = match &error {
-            StorageError::Store { .. } => {
-                if self.unreachable.fetch_add(1, Ordering::Relaxed) + 1 >= MOST_UNREACHABLE {
-                    return Err(error.into());
-                }
-                UNREACHABLE
-            }
-            error if error.is_of_object() || matches!(error, StorageError::Changed { .. }) => error.code(),
-            _ => return Err(error.into()),
-        };
+        let is_store = matches!(error, StorageError::Store { .. });
+        if is_store && self.unreachable.fetch_add(1, Ordering::Relaxed) + 1 >= MOST_UNREACHABLE {
+            return Err(error.into());
+        }
+        let of_object = error.is_of_object() || matches!(error, StorageError::Changed { .. });
+        if !is_store && !of_object {
+            return Err(error.into());
+        }
+        let code = if is_store { UNREACHABLE } else { error.code() };
         Ok(Err(Unreadable { code: code.to_owned(), detail: error.to_string() }))
     }
 

@@ -26,7 +26,9 @@ use crate::network::Pictures;
 const LIBRARY: &str = "libopenvino_c.so";
 
 /// Pictures that one stream works on at a time.
-const STREAM_BATCH: usize = 8;
+const STREAM_BATCH: usize = 4;
+/// Requests for each stream: one is worked on while the next one waits.
+const REQUESTS: usize = 2;
 
 /// Outputs by number, in the order of the ONNX file.
 const PROBABILITIES: usize = 1;
@@ -64,7 +66,7 @@ pub struct OpenVinoEngine {
     image_size: usize,
 }
 
-/// A network of fixed shape, with a request for every stream.
+/// A network of fixed shape, with its requests.
 struct Compiled {
     batch: usize,
     requests: Vec<InferRequest>,
@@ -132,11 +134,6 @@ impl OpenVinoEngine {
         Ok(engine)
     }
 
-    /// Pictures that keep every stream busy.
-    pub fn full_batch(&self) -> usize {
-        self.many.batch * self.many.requests.len()
-    }
-
     fn measure_padding(&mut self) -> Result<usize, EngineError> {
         let one = self.one.time()?.as_secs_f64();
         let many = self.many.time()?.as_secs_f64();
@@ -189,11 +186,12 @@ impl Compiled {
         let mut model = core.compile_model(&model, DeviceType::CPU)?;
         let streams = model.get_property(&PropertyKey::OptimalNumberOfInferRequests)?;
         let streams = streams.parse().unwrap_or(1).max(1);
-        let requests = (0..streams).map(|_| model.create_infer_request()).collect::<Result<_, _>>()?;
+        let requests = if batch == 1 { 1 } else { REQUESTS * streams };
+        let requests = (0..requests).map(|_| model.create_infer_request()).collect::<Result<_, _>>()?;
         Ok(Self { batch, requests, _model: model })
     }
 
-    /// Answers the pictures of `range`, a batch a stream, several streams at a time.
+    /// Answers the pictures of `range`, a batch a request, several requests at a time.
     fn run(&mut self, pictures: &Pictures, range: Range<usize>, rows: &mut Rows) -> Result<(), EngineError> {
         let done = self.try_run(pictures, range, rows);
         if done.is_err() {
@@ -213,13 +211,13 @@ impl Compiled {
         rows: &mut Rows,
     ) -> Result<(), InferenceError> {
         let batches: Vec<_> = range.clone().step_by(self.batch).collect();
-        let streams = self.requests.len();
+        let requests = self.requests.len();
         let size = self.batch;
         let part = |first: usize| first..(first + size).min(range.end);
-        for turn in 0..batches.len() + streams {
-            // What this stream was given a round ago is taken before it gets its next batch.
-            let request = &mut self.requests[turn % streams];
-            if let Some(first) = turn.checked_sub(streams).and_then(|given| batches.get(given)) {
+        for turn in 0..batches.len() + requests {
+            // What this request was given a round ago is taken before it gets its next batch.
+            let request = &mut self.requests[turn % requests];
+            if let Some(first) = turn.checked_sub(requests).and_then(|given| batches.get(given)) {
                 request.wait(FOREVER)?;
                 take(request, part(*first), rows)?;
             }
