@@ -25,8 +25,8 @@ use crate::network::Pictures;
 /// The library; the program's search path says where it is.
 const LIBRARY: &str = "libopenvino_c.so";
 
-/// Pictures that one stream works on at a time.
-const STREAM_BATCH: usize = 4;
+/// Pictures that one stream works on at a time: what is faster is measured, since it depends on the network.
+const STREAM_BATCHES: [usize; 2] = [4, 8];
 /// Requests for each stream: one is worked on while the next one waits.
 const REQUESTS: usize = 2;
 
@@ -119,7 +119,7 @@ impl OpenVinoEngine {
         // Decoding and the database share the processors: the system may move threads to where there is room.
         core.set_property(&DeviceType::CPU, &RwPropertyKey::HintEnableCpuPinning, "NO")?;
         let one = Compiled::new(&mut core, &file, 1, spec.image_size, "LATENCY")?;
-        let many = Compiled::new(&mut core, &file, STREAM_BATCH, spec.image_size, "THROUGHPUT")?;
+        let many = fastest(&mut core, &file, spec.image_size)?;
         let mut engine = Self {
             one,
             many,
@@ -137,7 +137,7 @@ impl OpenVinoEngine {
     fn measure_padding(&mut self) -> Result<usize, EngineError> {
         let one = self.one.time()?.as_secs_f64();
         let many = self.many.time()?.as_secs_f64();
-        Ok(((many / one).ceil() as usize).clamp(1, STREAM_BATCH))
+        Ok(((many / one).ceil() as usize).clamp(1, self.many.batch))
     }
 }
 
@@ -171,6 +171,20 @@ impl Engine for OpenVinoEngine {
             reason: None,
         }
     }
+}
+
+/// The network for batches, of the size that answers most pictures per second.
+fn fastest(core: &mut Core, file: &[u8], side: usize) -> Result<Compiled, EngineError> {
+    let mut best: Option<(f64, Compiled)> = None;
+    for batch in STREAM_BATCHES {
+        let mut compiled = Compiled::new(core, file, batch, side, "THROUGHPUT")?;
+        let seconds = compiled.time()?.as_secs_f64() / batch as f64;
+        if best.as_ref().is_none_or(|(least, _)| seconds < *least) {
+            best = Some((seconds, compiled));
+        }
+    }
+    let (_, compiled) = best.expect("there is a size to try");
+    Ok(compiled)
 }
 
 /// Answers of all pictures, row after row.
