@@ -18,7 +18,7 @@ use super::DbError;
 use crate::domain::search::RankBy;
 
 pub use copy::copy_entries;
-pub use manifest::{ManifestRow, find_horizon, find_manifest, list_manifest, list_uris, remove_rows};
+pub use manifest::{ManifestRow, find_horizon, find_manifest, list_manifest, list_uris};
 
 /// An entry to be stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,7 +154,7 @@ pub async fn lock_generation(tx: &mut PgConnection, generation: i32) -> Result<O
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn delete_vectors(
+async fn delete_vectors(
     db: impl PgExecutor<'_>,
     generation: i32,
     entries: &[(i32, Uuid)],
@@ -173,17 +173,32 @@ pub async fn delete_vectors(
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn forget_entries(
-    db: impl PgExecutor<'_>,
-    generation: i32,
-    entries: &[Uuid],
-) -> Result<(), DbError> {
+async fn forget_entries(db: impl PgExecutor<'_>, generation: i32, entries: &[Uuid]) -> Result<(), DbError> {
     let sql = format!(
         "with thumbnails as (delete from gallery.t{generation} where entry_id = any($1))
          delete from gallery.m{generation} where entry_id = any($1)"
     );
     sqlx::query(AssertSqlSafe(sql)).bind(entries).execute(db).await?;
     Ok(())
+}
+
+/// Deletes what is stored of entries, named by partition and id: vectors, thumbnails, manifest. Gives how many there were.
+/// The caller changes the counts of their leaves, together with whatever else it does to them.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn delete_entries(
+    tx: &mut PgConnection,
+    generation: i32,
+    entries: &[(i32, Uuid)],
+) -> Result<u64, DbError> {
+    if entries.is_empty() {
+        return Ok(0);
+    }
+    let deleted = delete_vectors(&mut *tx, generation, entries).await?;
+    let ids: Vec<Uuid> = entries.iter().map(|(_, id)| *id).collect();
+    forget_entries(tx, generation, &ids).await?;
+    Ok(deleted)
 }
 
 /// Counts up the version of every leaf a transaction touches and changes its number of rows, in class order.

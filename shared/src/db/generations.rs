@@ -195,10 +195,8 @@ pub async fn remove_entries(
     generation: i32,
     entries: &[(i32, Uuid)],
 ) -> Result<u64, DbError> {
-    let ids: Vec<Uuid> = entries.iter().map(|(_, id)| *id).collect();
     let changes: Vec<(i32, i64)> = entries.iter().map(|(class, _)| (*class, -1)).collect();
-    let removed = gallery::delete_vectors(&mut *tx, generation, entries).await?;
-    gallery::forget_entries(&mut *tx, generation, &ids).await?;
+    let removed = gallery::delete_entries(&mut *tx, generation, entries).await?;
     gallery::bump_partitions(tx, generation, &changes).await?;
     Ok(removed)
 }

@@ -1,9 +1,9 @@
 //! Vectors go in by COPY and come out nearest first; leaves count up with every commit.
 
 use lookalike_shared::db::gallery::{
-    ManifestRow, MatchQuery, NewEntry, bump_partitions, clear_generation, create_tables, drop_tables,
-    find_entry, find_horizon, find_manifest, find_thumbnail, find_vectors, list_entries, list_manifest,
-    lock_generation, match_entries, remove_rows,
+    ManifestRow, MatchQuery, NewEntry, bump_partitions, clear_generation, create_tables, delete_entries,
+    drop_tables, find_entry, find_horizon, find_manifest, find_thumbnail, find_vectors, list_entries,
+    list_manifest, lock_generation, match_entries,
 };
 use lookalike_shared::db::indexes::{self, Partition, list_partitions};
 use lookalike_shared::db::queue::{Ending, Finish, finish_jobs, mark_progress};
@@ -57,6 +57,11 @@ fn query(vector: &[f32]) -> MatchQuery<'_> {
         metadata: None,
         max_distance: None,
     }
+}
+
+/// Where the entries of these rows are.
+fn places(rows: &[ManifestRow]) -> Vec<(i32, Uuid)> {
+    rows.iter().map(|row| (row.class_id, row.entry_id)).collect()
 }
 
 fn partition(class_id: i32, version: i64, rows: i64) -> Partition {
@@ -191,7 +196,7 @@ async fn an_updated_picture_moves_to_its_new_class_and_is_there_once() {
     let mut tx = db.pool.begin().await.unwrap();
     lock_generation(&mut tx, generation).await.unwrap();
     let known = find_manifest(&mut *tx, generation, std::slice::from_ref(&new.uri)).await.unwrap();
-    assert_eq!(remove_rows(&mut tx, generation, &known).await.unwrap(), 1);
+    assert_eq!(delete_entries(&mut tx, generation, &places(&known)).await.unwrap(), 1);
     bump_partitions(&mut *tx, generation, &[(0, -1)]).await.unwrap();
     commit_entries(&mut tx, generation, std::slice::from_ref(&new), Uuid::now_v7()).await;
     tx.commit().await.unwrap();
@@ -232,7 +237,7 @@ async fn rows_under_a_prefix_are_listed_up_to_a_horizon_and_removed() {
     assert_eq!(uris, [&entries[0].uri, &entries[1].uri, &entries[2].uri], "byte by byte");
     assert_eq!(list(&entries[0].uri, 1).await, [all[1].clone()]);
     let mut tx = db.pool.begin().await.unwrap();
-    assert_eq!(remove_rows(&mut tx, generation, &all[1..]).await.unwrap(), 2);
+    assert_eq!(delete_entries(&mut tx, generation, &places(&all[1..])).await.unwrap(), 2);
     tx.commit().await.unwrap();
     assert_eq!(find_entry(&db.pool, generation, entries[1].id).await.unwrap(), None);
     assert_eq!(find_thumbnail(&db.pool, generation, entries[2].id).await.unwrap(), None);

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use lookalike_shared::db::gallery::{self, ManifestRow, NewEntry};
 use lookalike_shared::db::items::NewItem;
-use lookalike_shared::db::{self, PgConnection, items};
+use lookalike_shared::db::{self, PgConnection, generations, items};
 use lookalike_shared::domain::generation::GenerationState;
 use lookalike_shared::domain::job::Progress;
 use lookalike_shared::jobs::IndexMode;
 use serde_json::json;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use super::read::Failed;
 use super::seen::Seen;
@@ -174,7 +175,7 @@ async fn store_entries(
             }
         }
     }
-    remove_rows(tx, generation, &known).await?;
+    gallery::delete_entries(tx, generation, &places(&known)).await?;
     // Rows of a class lie together in their leaf.
     entries.sort_by_key(|entry| entry.class_id);
     gallery::copy_entries(tx, generation, entries, context.attempt.job_id.0).await?;
@@ -194,12 +195,10 @@ async fn remove(tx: &mut PgConnection, generation: i32, rows: &[ManifestRow]) ->
     let numbers: HashMap<&str, i64> = rows.iter().map(|row| (row.uri.as_str(), row.seq)).collect();
     let mut now = gallery::find_manifest(&mut *tx, generation, &uris).await?;
     now.retain(|row| numbers.get(row.uri.as_str()) == Some(&row.seq));
-    let removed = remove_rows(tx, generation, &now).await?;
-    let went: Vec<_> = now.iter().map(|row| (row.class_id, -1)).collect();
-    gallery::bump_partitions(tx, generation, &went).await?;
-    Ok(removed)
+    Ok(generations::remove_entries(tx, generation, &places(&now)).await?)
 }
 
-async fn remove_rows(tx: &mut PgConnection, generation: i32, rows: &[ManifestRow]) -> Result<u64, JobError> {
-    Ok(gallery::remove_rows(tx, generation, rows).await?)
+/// Where the entries of these rows are.
+fn places(rows: &[ManifestRow]) -> Vec<(i32, Uuid)> {
+    rows.iter().map(|row| (row.class_id, row.entry_id)).collect()
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures::stream::{BoxStream, TryStreamExt};
-use lookalike_shared::db::gallery;
 use lookalike_shared::domain::progress::Meter;
 use lookalike_shared::storage::StorageError;
 use serde_json::{Value, json};
@@ -16,8 +15,6 @@ use crate::runtime::context::{JobContext, JobError, PROGRESS_INTERVAL};
 
 /// Uris that are named of each kind.
 const EXAMPLES: usize = 100;
-/// Rows of the manifest looked at by one statement.
-const PAGE: i64 = 5_000;
 
 /// Objects of one kind: how many, and the first of them.
 #[derive(Default)]
@@ -66,14 +63,10 @@ pub async fn difference(
         }
     }
     if let Some((prefix, horizon)) = followed {
-        let mut after = String::new();
-        loop {
+        let (db, generation, mut after) = (context.db(), target.generation, String::new());
+        while let Some(missed) = seen.next_missed(db, generation, prefix, horizon, &mut after).await? {
             context.check_stop()?;
-            let (db, generation) = (context.db(), target.generation);
-            let rows = gallery::list_manifest(db, generation, prefix, &after, horizon, PAGE).await?;
-            let Some(last) = rows.last() else { break };
-            after.clone_from(&last.uri);
-            rows.into_iter().filter(|row| seen.misses(row)).for_each(|row| removed.add(row.uri));
+            missed.into_iter().for_each(|row| removed.add(row.uri));
         }
     }
     Ok(json!({

@@ -26,8 +26,6 @@ const WAITING: usize = 256;
 const PICTURES: usize = 128;
 /// Messages to the last stage.
 const DONE: usize = 16;
-/// Rows of the manifest looked at by one statement, and removed by one transaction.
-const REMOVALS: i64 = 2_000;
 /// Changes that the planner is told of.
 const ANALYZE_FROM: u64 = 1_000;
 /// A job that is over sooner needs no total.
@@ -123,19 +121,15 @@ impl Pipeline {
     /// # Errors
     /// [`JobError`]; what was committed stays.
     pub async fn remove_unseen(&mut self, uri_prefix: &str, horizon: i64) -> Result<(), JobError> {
-        let generation = self.target.generation;
-        let mut after = String::new();
-        loop {
+        let (seen, db) = (self.seen.clone(), self.context.db().clone());
+        let (generation, mut after) = (self.target.generation, String::new());
+        while let Some(missed) = seen.next_missed(&db, generation, uri_prefix, horizon, &mut after).await? {
             self.context.check_stop()?;
-            let db = self.context.db();
-            let rows = gallery::list_manifest(db, generation, uri_prefix, &after, horizon, REMOVALS).await?;
-            let Some(last) = rows.last() else { return Ok(()) };
-            after.clone_from(&last.uri);
-            let missed: Vec<_> = rows.into_iter().filter(|row| self.seen.misses(row)).collect();
             if !missed.is_empty() {
                 self.commit_removal(&missed).await?;
             }
         }
+        Ok(())
     }
 
     /// Whether nothing was listed.
@@ -153,7 +147,7 @@ impl Pipeline {
     }
 
     /// The planner learns of what has changed at once, and not when the database next looks around.
-    pub(super) async fn analyze(&self) {
+    pub async fn analyze(&self) {
         let Counts { added, updated, removed, .. } = self.counts;
         if added + updated + removed < ANALYZE_FROM {
             return;

@@ -2,12 +2,16 @@
 
 use std::sync::{Mutex, MutexGuard};
 
-use lookalike_shared::db::gallery::ManifestRow;
+use lookalike_shared::db::gallery::{ManifestRow, list_manifest};
+use lookalike_shared::db::{DbError, PgPool};
 use lookalike_shared::storage::Object;
 use roaring::RoaringTreemap;
 
 /// Parts of a source that cannot be looked into and are remembered one by one; beyond that nothing is removed.
 const MOST_BLIND: usize = 10_000;
+
+/// Rows of the manifest looked at by one statement, and removed by one transaction at most.
+const PAGE: i64 = 2_000;
 
 /// The rows of a manifest that a job has met: about two bits a row, whatever their number.
 #[derive(Debug, Default)]
@@ -52,6 +56,25 @@ impl Seen {
         !inner.rows.contains(row.seq.unsigned_abs())
             && inner.blind.len() <= MOST_BLIND
             && !inner.blind.iter().any(|blind| row.uri == *blind || below(blind))
+    }
+
+    /// Looks at the next rows of a manifest under a uri prefix, after `after`, up to `horizon`, and gives those that are
+    /// missed; none at all when there are no more rows.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn next_missed(
+        &self,
+        db: &PgPool,
+        generation: i32,
+        uri_prefix: &str,
+        horizon: i64,
+        after: &mut String,
+    ) -> Result<Option<Vec<ManifestRow>>, DbError> {
+        let rows = list_manifest(db, generation, uri_prefix, after, horizon, PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        after.clone_from(&last.uri);
+        Ok(Some(rows.into_iter().filter(|row| self.misses(row)).collect()))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -35,6 +35,8 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
     let mut pipeline = Pipeline::new(context.clone(), target, IndexMode::Add);
     pipeline.expect(index.entries.unsigned_abs());
     pipeline.run(objects_of(&context, Uris::All(seen.generation))).await?;
+    // Searches come as soon as it is swapped.
+    pipeline.analyze().await;
     for _ in 0..ROUNDS {
         context.check_stop()?;
         if let Some(outcome) = pipeline.conclude(index.id, Some(seen), payload.activate).await? {

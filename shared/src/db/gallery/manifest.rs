@@ -4,7 +4,7 @@
 //! met, and removes those rows below its horizon that it has not, without writing anything for what has not changed.
 //! Uris are compared byte by byte (`collate "C"`), so that what lies under a prefix is a range of the key.
 
-use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgExecutor};
+use sqlx::{AssertSqlSafe, FromRow, PgExecutor};
 use uuid::Uuid;
 
 use super::super::DbError;
@@ -94,24 +94,4 @@ pub async fn list_uris(
         r#"select uri from gallery.m{generation} where uri collate "C" > $1 order by uri collate "C" limit $2"#
     );
     Ok(sqlx::query_scalar(AssertSqlSafe(sql)).bind(after).bind(limit).fetch_all(db).await?)
-}
-
-/// Removes what is stored of these objects: vectors, thumbnails, manifest. Gives how many entries that were. The
-/// caller changes the counts of their leaves.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn remove_rows(
-    tx: &mut PgConnection,
-    generation: i32,
-    rows: &[ManifestRow],
-) -> Result<u64, DbError> {
-    if rows.is_empty() {
-        return Ok(0);
-    }
-    let vectors: Vec<(i32, Uuid)> = rows.iter().map(|row| (row.class_id, row.entry_id)).collect();
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.entry_id).collect();
-    let removed = super::delete_vectors(&mut *tx, generation, &vectors).await?;
-    super::forget_entries(&mut *tx, generation, &ids).await?;
-    Ok(removed)
 }
