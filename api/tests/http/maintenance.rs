@@ -46,7 +46,7 @@ async fn a_job_that_waited_for_its_back_off_is_queued() {
     let attempt = start(app.db(), id, a_worker(app.db()).await).await;
     let soon = chrono::Utc::now() + chrono::Duration::seconds(1);
     let failure = JobFailure::new("unreachable", "no route");
-    assert!(queue::mark_retrying(app.db(), id, attempt.fence, &failure, soon).await.unwrap());
+    assert!(queue::mark_retrying(app.db(), id, attempt.fence, &failure, soon, true).await.unwrap());
     let path = format!("/v1/jobs/{id}");
     let job = app.get(&path).await.body;
     assert_eq!((&job["state"], &job["error"]["code"]), (&json!("retrying"), &json!("unreachable")));

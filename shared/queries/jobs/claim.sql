@@ -39,10 +39,12 @@ changed as (
         updated_at = now()
     from judged v
     where j.id = v.id and v.verdict in ('started', 'cancelled', 'exhausted')
-    returning j.id, j.kind, j.params, j.attempt, j.max_attempts, j.fence, j.timeout_seconds, j.created_at, j.checkpoint
+    returning j.id, j.kind, j.params, j.attempt, j.max_attempts, j.fence, j.timeout_seconds, j.created_at, j.checkpoint,
+              j.stored_attempt
 )
 select v.id, v.verdict as "verdict!", v.due, c.kind as "kind?", c.params as "params?", c.attempt as "attempt?",
        c.max_attempts as "max_attempts?", c.fence as "fence?", c.timeout_seconds as "timeout_seconds?",
-       c.created_at as "created_at?", c.checkpoint as "checkpoint?"
+       c.created_at as "created_at?", c.checkpoint as "checkpoint?",
+       c.stored_attempt as "stored_attempt?"
 from judged v
 left join changed c using (id)

@@ -135,6 +135,8 @@ pub struct Attempt {
     pub params: Value,
     /// Which attempt this is, from 1.
     pub number: i32,
+    /// The last attempt before this one that stored what a later one goes on from; 0: none did.
+    pub last_stored: i32,
     /// How many there may be.
     pub max_attempts: i32,
     /// The fencing token.
@@ -188,6 +190,7 @@ pub async fn claim_jobs(
                 kind: row.kind.as_deref().unwrap_or_default().parse()?,
                 params: row.params.clone().unwrap_or_default(),
                 number: row.attempt.unwrap_or_default(),
+                last_stored: row.stored_attempt.unwrap_or_default(),
                 max_attempts: row.max_attempts.unwrap_or_default(),
                 fence: row.fence.unwrap_or_default(),
                 timeout: Duration::from_secs(row.timeout_seconds.unwrap_or_default().unsigned_abs().into()),
@@ -259,7 +262,8 @@ pub async fn mark_progress(
 ) -> Result<Hold, DbError> {
     let value = serde_json::json!(progress);
     let row = sqlx::query!(
-        "update jobs set progress = $3, checkpoint = coalesce($4, checkpoint), updated_at = now()
+        "update jobs set progress = $3, checkpoint = coalesce($4, checkpoint), updated_at = now(),
+             stored_attempt = case when $4::jsonb is null then stored_attempt else attempt end
          where id = $1 and fence = $2 and state in ('running', 'cancelling') returning state, paused",
         job.0,
         fence,
@@ -361,7 +365,7 @@ pub async fn finish_jobs(
 }
 
 /// Puts a failed attempt's job to wait for its back-off, together with its delivery; one that was to be paused is
-/// paused. False: not ours.
+/// paused. An attempt that is not to be used up is not counted. False: not ours.
 ///
 /// # Errors
 /// [`DbError`].
@@ -371,11 +375,13 @@ pub async fn mark_retrying(
     fence: i64,
     failure: &JobFailure,
     at: DateTime<Utc>,
+    use_up: bool,
 ) -> Result<bool, DbError> {
     let row = sqlx::query!(
         "with changed as (
              update jobs set state = case when paused then 'queued' else 'retrying' end,
                  state_reason = case when paused then 'paused' else $4 end, error_code = $3, error_detail = $4,
+                 attempt = attempt - case when $6::bool then 0 else 1 end,
                  next_attempt_at = case when not paused then $5::timestamptz end, lease_expires_at = null, updated_at = now()
              where id = $1 and fence = $2 and state = 'running' returning delivery_id, paused
          )
@@ -386,6 +392,7 @@ pub async fn mark_retrying(
         failure.code,
         failure.detail,
         at,
+        use_up,
     );
     Ok(row.fetch_optional(db).await?.is_some())
 }

@@ -263,6 +263,16 @@ impl JobFailure {
     /// The longest detail that is kept, in bytes.
     pub const MAX_DETAIL_BYTES: usize = 4_096;
 
+    /// The code for a database that does not answer.
+    pub const DATABASE_UNAVAILABLE: &str = "database_unavailable";
+    /// The code for a store that does not answer.
+    pub const STORAGE_UNAVAILABLE: &str = "storage_unavailable";
+
+    /// Whether it was something that the job needs, and not the job, that failed.
+    pub fn is_outage(&self) -> bool {
+        [Self::DATABASE_UNAVAILABLE, Self::STORAGE_UNAVAILABLE].contains(&self.code.as_str())
+    }
+
     /// A failure whose detail is cut to [`Self::MAX_DETAIL_BYTES`] and freed of NULs, which PostgreSQL
     /// cannot store.
     pub fn new(code: impl Into<String>, detail: impl Into<String>) -> Self {

@@ -29,7 +29,7 @@ async fn a_cancel_of_each_state_does_what_that_state_allows() {
         fences.push(start(&db.pool, *id, worker).await.fence);
     }
     let failure = JobFailure::new("x", "y");
-    mark_retrying(&db.pool, ids[3], fences[1], &failure, Utc::now() + LEASE).await.unwrap();
+    mark_retrying(&db.pool, ids[3], fences[1], &failure, Utc::now() + LEASE, true).await.unwrap();
     cancel_jobs(&db.pool, &[ids[4]]).await.unwrap();
     finish_one(&db.pool, ids[5], fences[3], success()).await;
     finish_one(&db.pool, ids[6], fences[4], Ending::Failed(failure)).await;
@@ -101,7 +101,9 @@ async fn a_job_that_is_being_cancelled_is_neither_retried_nor_handed_back() {
     let job = enqueue_one(&db.pool, &a_job()).await;
     let fence = start(&db.pool, job, a_worker(&db.pool).await).await.fence;
     cancel_jobs(&db.pool, &[job]).await.unwrap();
-    assert!(!mark_retrying(&db.pool, job, fence, &JobFailure::new("x", "y"), Utc::now()).await.unwrap());
+    assert!(
+        !mark_retrying(&db.pool, job, fence, &JobFailure::new("x", "y"), Utc::now(), true).await.unwrap()
+    );
     assert!(!mark_released(&db.pool, job, fence).await.unwrap());
     assert_eq!(retry_jobs(&db.pool, &[job]).await.unwrap(), []);
     assert_snapshot!(queue_as_text(&db.pool).await, @"a noop maintenance cancelling attempt 1/3 fence 1 leased | Pending due");

@@ -6,9 +6,9 @@ use chrono::Utc;
 use insta::assert_snapshot;
 use lookalike_shared::db::jobs::{delete_jobs, get_job};
 use lookalike_shared::db::queue::{
-    Ending, Finish, NewJob, finish_jobs, mark_released, mark_retrying, promote_due, retry_jobs,
+    Ending, Finish, NewJob, finish_jobs, mark_progress, mark_released, mark_retrying, promote_due, retry_jobs,
 };
-use lookalike_shared::domain::job::{JobFailure, JobId, JobState};
+use lookalike_shared::domain::job::{JobFailure, JobId, JobState, Progress};
 use lookalike_shared::jobs::Submission;
 use lookalike_shared::testing::{
     TestDatabase, a_job, a_worker, enqueue_all, enqueue_one, events_as_text, queue_as_text, start,
@@ -55,7 +55,7 @@ async fn a_failed_attempt_waits_for_its_back_off_and_so_does_its_delivery() {
     let attempt = start(&db.pool, job, a_worker(&db.pool).await).await;
     let at = Utc::now() + Duration::from_secs(60);
     let failure = JobFailure::new("unreachable", "no route");
-    assert!(mark_retrying(&db.pool, job, attempt.fence, &failure, at).await.unwrap());
+    assert!(mark_retrying(&db.pool, job, attempt.fence, &failure, at, true).await.unwrap());
     assert_snapshot!(queue_as_text(&db.pool).await, @"a noop maintenance retrying attempt 1/3 fence 1 next (unreachable: no route) | Pending later");
     let stored = get_job(&db.pool, job).await.unwrap();
     let delivered_at: chrono::DateTime<Utc> =
@@ -63,6 +63,25 @@ async fn a_failed_attempt_waits_for_its_back_off_and_so_does_its_delivery() {
     assert_eq!(stored.next_attempt_at.map(|at| at.timestamp_micros()), Some(at.timestamp_micros()));
     assert_eq!(delivered_at.timestamp_micros(), at.timestamp_micros());
     assert_eq!(stored.error, Some(failure));
+}
+
+#[tokio::test]
+async fn an_outage_leaves_an_attempt_that_got_somewhere_unused() {
+    let db = TestDatabase::create().await;
+    let job = enqueue_one(&db.pool, &a_job()).await;
+    let worker = a_worker(&db.pool).await;
+    let first = start(&db.pool, job, worker).await;
+    let progress = Progress::default();
+    mark_progress(&db.pool, job, first.fence, &progress, None).await.unwrap();
+    let failure = JobFailure::new(JobFailure::DATABASE_UNAVAILABLE, "away");
+    assert!(mark_retrying(&db.pool, job, first.fence, &failure, Utc::now(), true).await.unwrap());
+    let second = start(&db.pool, job, worker).await;
+    // What is only shown is nothing to go on from.
+    assert_eq!((second.number, second.last_stored), (2, 0));
+    mark_progress(&db.pool, job, second.fence, &progress, Some(&json!({}))).await.unwrap();
+    assert!(mark_retrying(&db.pool, job, second.fence, &failure, Utc::now(), false).await.unwrap());
+    let third = start(&db.pool, job, worker).await;
+    assert_eq!((third.number, third.last_stored, third.fence), (2, 2, 3));
 }
 
 #[tokio::test]
@@ -77,7 +96,7 @@ async fn a_job_that_is_due_is_promoted_and_one_that_is_not_stays() {
     for job in &jobs[2..] {
         let fence = start(&db.pool, job.id, worker).await.fence;
         let at = Utc::now() + Duration::from_secs(60);
-        mark_retrying(&db.pool, job.id, fence, &JobFailure::new("x", "y"), at).await.unwrap();
+        mark_retrying(&db.pool, job.id, fence, &JobFailure::new("x", "y"), at, true).await.unwrap();
     }
     assert_eq!(promote_due(&db.pool).await.unwrap(), 0);
     let past = "update jobs set scheduled_at = scheduled_at - interval '1 hour', next_attempt_at = next_attempt_at - interval '1 hour' where id = $1";

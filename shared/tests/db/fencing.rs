@@ -37,7 +37,7 @@ async fn expect_powerless(pool: &PgPool, lost: &Attempt) {
     assert!(!metrics::insert_epoch(pool, job, fence, 1, &json!({"loss": 1})).await.unwrap());
     logs::insert_line(pool, job, fence, "info", "still here").await.unwrap();
     let failure = JobFailure::new("unreachable", "no route");
-    assert!(!mark_retrying(pool, job, fence, &failure, Utc::now()).await.unwrap());
+    assert!(!mark_retrying(pool, job, fence, &failure, Utc::now(), true).await.unwrap());
     assert!(!mark_released(pool, job, fence).await.unwrap());
     assert_eq!(finish_one(pool, job, fence, success()).await, None);
     assert_eq!((get_job(pool, job).await.unwrap(), queue_as_text(pool).await), before);

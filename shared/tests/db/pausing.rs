@@ -24,7 +24,9 @@ async fn a_paused_queue_parks_what_waits_and_resumes_where_it_was() {
     let jobs = [a_job(), NewJob { submission: later, ..a_job() }, a_job(), a_job_of(JobKind::Search)];
     enqueue_all(&db.pool, &jobs).await;
     let fence = start(&db.pool, jobs[2].id, worker).await.fence;
-    mark_retrying(&db.pool, jobs[2].id, fence, &JobFailure::new("x", "y"), Utc::now() + LEASE).await.unwrap();
+    mark_retrying(&db.pool, jobs[2].id, fence, &JobFailure::new("x", "y"), Utc::now() + LEASE, true)
+        .await
+        .unwrap();
     assert!(mark_paused(&db.pool, Queue::Maintenance).await.unwrap());
     assert!(!mark_paused(&db.pool, Queue::Maintenance).await.unwrap(), "it is paused");
     assert_snapshot!(queue_as_text(&db.pool).await, @"
@@ -119,7 +121,7 @@ async fn queues_tell_how_they_stand() {
     enqueue_all(&db.pool, &jobs).await;
     let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
     claim_jobs(&db.pool, &ids[..3], worker, LEASE).await.unwrap();
-    mark_retrying(&db.pool, ids[1], 1, &JobFailure::new("x", "y"), Utc::now() + LEASE).await.unwrap();
+    mark_retrying(&db.pool, ids[1], 1, &JobFailure::new("x", "y"), Utc::now() + LEASE, true).await.unwrap();
     finish_one(&db.pool, ids[2], 1, success()).await;
     let begun = Utc::now() - LEASE;
     insert_samples(&db.pool, begun).await.unwrap();

@@ -45,7 +45,7 @@ async fn a_pause_of_each_state_does_what_that_state_allows() {
         start(&db.pool, *id, worker).await;
     }
     let failure = JobFailure::new("x", "y");
-    mark_retrying(&db.pool, ids[3], 1, &failure, Utc::now() + LEASE).await.unwrap();
+    mark_retrying(&db.pool, ids[3], 1, &failure, Utc::now() + LEASE, true).await.unwrap();
     cancel_jobs(&db.pool, &[ids[4]]).await.unwrap();
     finish_one(&db.pool, ids[5], 1, success()).await;
     let mut changed = pause_jobs(&db.pool, &ids).await.unwrap();
@@ -133,7 +133,7 @@ async fn an_attempt_that_fails_while_its_job_is_being_paused_waits_paused() {
     let db = TestDatabase::create().await;
     let (job, fence) = paused_running_job(&db.pool).await;
     let failure = JobFailure::new("x", "y");
-    assert!(mark_retrying(&db.pool, job, fence, &failure, Utc::now()).await.unwrap());
+    assert!(mark_retrying(&db.pool, job, fence, &failure, Utc::now(), true).await.unwrap());
     assert_eq!(promote_due(&db.pool).await.unwrap(), 0);
     assert_snapshot!(queue_as_text(&db.pool).await, @"a noop maintenance queued paused attempt 1/3 fence 1 (x: y) | Pending parked");
 }

@@ -148,7 +148,7 @@ async fn a_redelivery_keeps_the_back_off() {
     let db = TestDatabase::create().await;
     let job = enqueue_one(&db.pool, &a_job()).await;
     let fence = start(&db.pool, job, a_worker(&db.pool).await).await.fence;
-    mark_retrying(&db.pool, job, fence, &JobFailure::new("x", "y"), chrono::Utc::now() + LEASE)
+    mark_retrying(&db.pool, job, fence, &JobFailure::new("x", "y"), chrono::Utc::now() + LEASE, true)
         .await
         .unwrap();
     sqlx::query("delete from apalis.jobs").execute(&db.pool).await.unwrap();

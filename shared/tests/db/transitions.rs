@@ -103,7 +103,7 @@ async fn apply(pool: &PgPool, from: JobState, situation: Situation, statement: S
         // A worker ends an attempt so only when it was told to stop.
         Statement::StopOnCancel if from == JobState::Running => {}
         Statement::StopOnCancel => _ = finish_one(pool, job, 1, Ending::Cancelled).await,
-        Statement::Retrying => _ = mark_retrying(pool, job, 1, &failure, Utc::now()).await.unwrap(),
+        Statement::Retrying => _ = mark_retrying(pool, job, 1, &failure, Utc::now(), true).await.unwrap(),
         Statement::Release => _ = mark_released(pool, job, 1).await.unwrap(),
         Statement::Cancel => _ = cancel_jobs(pool, &[job]).await.unwrap(),
         Statement::Retry => _ = retry_jobs(pool, &[job]).await.unwrap(),

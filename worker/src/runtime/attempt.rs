@@ -164,12 +164,15 @@ impl Attempts {
         let attempt = &context.attempt;
         tracing::warn!(job.id = %attempt.job_id, job.kind = attempt.kind.as_str(), attempt = attempt.number,
             code = failure.code, detail = failure.detail, "attempt failed");
-        if attempt.number >= attempt.max_attempts {
+        // An outage that cuts a job off which was getting on is nobody's fault; every turn like that brings it nearer
+        // to its end.
+        let spare = context.has_stored() && failure.is_outage();
+        if attempt.number >= attempt.max_attempts && !spare {
             return self.finish(context, Ending::Failed(failure)).await;
         }
-        let at = Utc::now() + backoff(attempt.number.unsigned_abs(), rand::random());
+        let at = Utc::now() + backoff(context.fruitless(), rand::random());
         let (job, fence) = (attempt.job_id, attempt.fence);
-        if mark_retrying(&self.services.db, job, fence, &failure, at).await.map_err(Arc::new)? {
+        if mark_retrying(&self.services.db, job, fence, &failure, at, !spare).await.map_err(Arc::new)? {
             return Ok(Delivery::Again);
         }
         self.finish(context, Ending::Cancelled).await

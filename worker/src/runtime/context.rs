@@ -1,13 +1,13 @@
 //! What a job's code is given: its payload's surroundings and the only ways to tell the world about it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use lookalike_shared::db::queue::{Attempt, Ending, Finish, Hold};
 use lookalike_shared::db::{self, DbError, PgConnection, PgPool};
 use lookalike_shared::domain::job::{JobFailure, JobState, Progress};
-use lookalike_shared::domain::retry::backoff;
+use lookalike_shared::domain::retry::{backoff, fruitless};
 use lookalike_shared::storage::{Storage, StorageError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -55,7 +55,7 @@ impl From<DbError> for JobError {
                 return Self::permanent(&format!("{what}_not_found"), error.to_string());
             }
             DbError::Conflict(_) => "conflict",
-            DbError::Unavailable(_) => "database_unavailable",
+            DbError::Unavailable(_) => JobFailure::DATABASE_UNAVAILABLE,
             DbError::Other(_) | DbError::Unknown(_) | DbError::Queue(_) => "database_error",
         };
         Self::retry(code, error.to_string())
@@ -65,7 +65,7 @@ impl From<DbError> for JobError {
 impl From<StorageError> for JobError {
     fn from(error: StorageError) -> Self {
         if error.is_transient() {
-            return Self::retry("storage_unavailable", error.to_string());
+            return Self::retry(JobFailure::STORAGE_UNAVAILABLE, error.to_string());
         }
         Self::permanent("storage_refused", error.to_string())
     }
@@ -92,12 +92,25 @@ pub struct JobContext {
     /// When the attempt started.
     pub started: Instant,
     lines: Arc<AtomicUsize>,
+    stored: Arc<AtomicBool>,
 }
 
 impl JobContext {
     /// The surroundings of an attempt that starts now.
     pub fn new(attempt: Attempt, services: Arc<Services>, stop: StopToken) -> Self {
-        Self { attempt: Arc::new(attempt), services, stop, started: Instant::now(), lines: Arc::default() }
+        let (attempt, lines, stored) = (Arc::new(attempt), Arc::default(), Arc::default());
+        Self { attempt, services, stop, started: Instant::now(), lines, stored }
+    }
+
+    /// Whether this attempt got somewhere: a later one goes on from what it stored.
+    pub fn has_stored(&self) -> bool {
+        self.stored.load(Ordering::Relaxed)
+    }
+
+    /// How many attempts in a row, this one among them, have stored nothing; at least 1.
+    pub fn fruitless(&self) -> u32 {
+        let last = if self.has_stored() { self.attempt.number } else { self.attempt.last_stored };
+        fruitless(self.attempt.number, last)
     }
 
     /// The database.
@@ -155,7 +168,10 @@ impl JobContext {
         checkpoint: &Value,
     ) -> Result<(), JobError> {
         let (job, fence) = (self.attempt.job_id, self.attempt.fence);
-        self.heed(db::queue::mark_progress(tx, job, fence, progress, Some(checkpoint)).await?)
+        self.heed(db::queue::mark_progress(tx, job, fence, progress, Some(checkpoint)).await?)?;
+        // The commit may still fail; what it decides is how soon the job is tried again.
+        self.stored.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Ends the job with `result` as the last statement of a transaction.
