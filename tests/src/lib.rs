@@ -20,7 +20,7 @@ mod stack;
 pub use azurite::Azurite;
 pub use client::{Client, EventStream, Job, ServerEvent};
 pub use proxy::{Fault, FaultProxy, Request, first, seeded};
-pub use remote::Remote;
+pub use remote::{Remote, open_source};
 pub use s3::S3Server;
 pub use samples::Samples;
 pub use stack::{Options, Stack, program};

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 
+use anyhow::{Context, Result};
+use lookalike_shared::config::Environment;
+use lookalike_shared::storage::{Source, Storage};
+
 /// A bucket: where it is, and what opens it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remote {
@@ -40,12 +44,46 @@ impl Remote {
         self
     }
 
+    /// Where its server listens.
+    ///
+    /// # Errors
+    /// When its endpoint is no address with a port.
+    pub fn address(&self) -> Result<SocketAddr> {
+        let endpoint = self.options.get(self.endpoint).context("it has an endpoint")?;
+        Ok(endpoint.split('/').nth(2).context("an endpoint is a URL")?.parse()?)
+    }
+
+    /// The bucket as this process reads and writes it.
+    ///
+    /// # Errors
+    /// As [`open_source`].
+    pub fn open(&self) -> Result<Source> {
+        open_source(&self.url, self.environment("photos"))
+    }
+
     /// The environment that gives these options to the source of that name.
     pub fn environment(&self, source: &str) -> Vec<(String, String)> {
         let name = source.to_uppercase().replace('-', "_");
         let variable = |option: &String| format!("LOOKALIKE_SOURCE_{name}_{}", option.to_uppercase());
         self.options.iter().map(|(option, value)| (variable(option), value.clone())).collect()
     }
+}
+
+/// The source `photos` at `url`, declared as an operator declares it, with these variables in the environment.
+///
+/// # Errors
+/// When a variable is unknown or wrong.
+pub fn open_source(url: &str, variables: Vec<(String, String)>) -> Result<Source> {
+    let artifacts = tempfile::tempdir()?;
+    let url = url.replace(',', "%2C");
+    let declared = [
+        ("LOOKALIKE_ARTIFACTS_URL".to_owned(), format!("file://{}", artifacts.path().display())),
+        ("LOOKALIKE_SOURCES".to_owned(), format!("photos={url}")),
+    ];
+    let mut environment = Environment::from_values(variables.into_iter().chain(declared));
+    let config = environment.storage();
+    let config = environment.finish(config)?;
+    Ok(Storage::open(&config)?.get_source(&"photos".parse()?)?.clone())
 }
 
 /// A password that no other test has.

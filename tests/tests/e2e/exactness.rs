@@ -1,6 +1,5 @@
 //! Bulk indexing under fire: whatever is killed, the index ends as if nothing had happened.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use lookalike_shared::testing::wait_until;
 use lookalike_tests::{Client, Job, Options, Samples, Stack};
 use serde_json::{Value, json};
 
-use super::{indexing, training};
+use super::{counts, failed_items, indexing, shown_entries, training};
 
 /// Objects of the job; they repeat under other names after [`DIFFERENT`].
 const OBJECTS: usize = 20_000;
@@ -42,8 +41,9 @@ async fn twenty_five_kills_leave_the_index_that_an_undisturbed_run_leaves() {
     assert_eq!(ended.state(), "succeeded", "{ended:?}");
     assert!(ended.attempt() > i64::try_from(WORKER_KILLS / 2).unwrap(), "{} attempts", ended.attempt());
     assert_eq!(counts(&ended), counts(&undisturbed));
-    assert_eq!(failed(&client, &ended).await, failed(&client, &undisturbed).await);
-    let (left, right) = (entries(&client, "disturbed").await, entries(&client, "undisturbed").await);
+    assert_eq!(failed_items(&client, &ended).await, failed_items(&client, &undisturbed).await);
+    let (left, right) =
+        (shown_entries(&client, "disturbed").await, shown_entries(&client, "undisturbed").await);
     assert_eq!(left.len(), OBJECTS);
     for (uri, entry) in &right {
         assert_eq!(left.get(uri), Some(entry), "{uri}");
@@ -83,41 +83,10 @@ fn many(index: &str) -> Value {
     indexing(index, "scenes")
 }
 
-fn counts(job: &Job) -> [u64; 5] {
-    ["listed", "added", "updated", "unchanged", "failed"].map(|name| job.result()[name].as_u64().unwrap())
-}
-
 /// Asks again and again: while the database is away the API answers so.
 async fn wait_through_outages(client: &Client, job: &Job, wanted: impl Fn(&Job) -> bool) -> Job {
     wait_until("the job to get so far", Duration::from_secs(300), || async {
         client.job(job.id()).await.ok().filter(|job| wanted(job) || job.has_ended())
     })
     .await
-}
-
-/// What failed, with its reasons.
-async fn failed(client: &Client, job: &Job) -> BTreeMap<String, Value> {
-    let page = client.get(&format!("/v1/jobs/{}/items?limit=1000", job.id())).await.unwrap();
-    let items = page["items"].as_array().unwrap().iter();
-    items.map(|item| (item["uri"].as_str().unwrap().to_owned(), item["code"].clone())).collect()
-}
-
-/// Everything that an index shows of its entries, but what is of the run: ids and times.
-async fn entries(client: &Client, index: &str) -> BTreeMap<String, Value> {
-    let mut all = BTreeMap::new();
-    let mut cursor = String::new();
-    loop {
-        let page = client.get(&format!("/v1/indexes/{index}/entries?limit=1000{cursor}")).await.unwrap();
-        for entry in page["items"].as_array().unwrap() {
-            let mut shown = entry.clone();
-            let fields = shown.as_object_mut().unwrap();
-            fields
-                .retain(|name, _| !["entry_id", "indexed_at", "thumbnail", "image"].contains(&name.as_str()));
-            assert!(all.insert(entry["uri"].as_str().unwrap().to_owned(), shown).is_none(), "{entry}");
-        }
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return all,
-        }
-    }
 }

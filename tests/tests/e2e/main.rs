@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails like the test itself")]
 
+mod buckets;
 mod datasets;
 mod exactness;
 mod faults;
@@ -13,6 +14,7 @@ mod interruptions;
 mod story;
 mod streams;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lookalike_tests::{Client, Job, Options, Samples, Stack};
@@ -80,6 +82,40 @@ async fn entries(client: &Client, index: &str) -> u64 {
     }
     assert_eq!((detail["entries"].as_u64(), listed.len() as u64), (Some(rows), rows));
     rows
+}
+
+/// Everything that an index shows of its entries by uri, but what is of the run: ids and times.
+async fn shown_entries(client: &Client, index: &str) -> BTreeMap<String, Value> {
+    const OF_THE_RUN: [&str; 4] = ["entry_id", "indexed_at", "thumbnail", "image"];
+    let mut all = BTreeMap::new();
+    let mut cursor = String::new();
+    loop {
+        let page = client.get(&format!("/v1/indexes/{index}/entries?limit=1000{cursor}")).await.unwrap();
+        for entry in page["items"].as_array().unwrap() {
+            let mut shown = entry.clone();
+            shown.as_object_mut().unwrap().retain(|name, _| !OF_THE_RUN.contains(&name.as_str()));
+            assert!(all.insert(entry["uri"].as_str().unwrap().to_owned(), shown).is_none(), "{entry}");
+        }
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return all,
+        }
+    }
+}
+
+/// What of a job failed, with the reasons' codes.
+async fn failed_items(client: &Client, job: &Job) -> BTreeMap<String, String> {
+    let page = client.get(&format!("/v1/jobs/{}/items?limit=1000", job.id())).await.unwrap();
+    let items = page["items"].as_array().unwrap().iter();
+    items
+        .map(|item| (item["uri"].as_str().unwrap().to_owned(), item["code"].as_str().unwrap().to_owned()))
+        .collect()
+}
+
+/// How many objects an index job listed, added, updated, found unchanged, removed, and failed to read.
+fn counts(job: &Job) -> [u64; 6] {
+    let count = |name: &str| job.result()[name].as_u64().unwrap();
+    ["listed", "added", "updated", "unchanged", "removed", "failed"].map(count)
 }
 
 /// Waits until a training has stored at least `epochs` rows.

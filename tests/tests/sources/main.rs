@@ -16,25 +16,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use futures::TryStreamExt;
-use lookalike_shared::config::Environment;
-use lookalike_shared::storage::{Object, Source, Storage};
-use lookalike_tests::Remote;
+use lookalike_shared::storage::{Object, Source};
+use lookalike_tests::{Remote, open_source};
 
 /// No picture of a test is larger.
 const LIMIT: u64 = 1 << 20;
 
 /// The source `photos` at `url`, with these variables in the environment.
 fn source_at(url: &str, variables: Vec<(String, String)>) -> Source {
-    let artifacts = tempfile::tempdir().unwrap();
-    let url = url.replace(',', "%2C");
-    let declared = [
-        ("LOOKALIKE_ARTIFACTS_URL".to_owned(), format!("file://{}", artifacts.path().display())),
-        ("LOOKALIKE_SOURCES".to_owned(), format!("photos={url}")),
-    ];
-    let mut environment = Environment::from_values(variables.into_iter().chain(declared));
-    let config = environment.storage();
-    let config = environment.finish(config).unwrap();
-    Storage::open(&config).unwrap().get_source(&"photos".parse().unwrap()).unwrap().clone()
+    open_source(url, variables).unwrap()
 }
 
 /// The bucket as a source. Time-outs are short, so that a test of one is.
