@@ -1,7 +1,7 @@
 //! What has to be done again and again while the service runs.
 //!
 //! Waking due jobs, recovering those of lost workers and redelivering stranded ones skip rows that others hold,
-//! so every API process does them. Schedules, samples and pruning are done by one process: the one whose session
+//! so every API process does them. Schedules, samples, pruning and the building of graphs are done by one process: the one whose session
 //! holds the leader's lock, which the database frees when that process dies. An outage of the database delays the
 //! work and ends nothing.
 
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
+use lookalike_shared::db::gallery::graphs::{self, Outgrown};
 use lookalike_shared::db::schedules::{self, Outcome};
 use lookalike_shared::db::{
     self, DbError, PgConnection, PgPool, generations, jobs, leader, queue, queues, retention,
@@ -27,6 +28,9 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(5);
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 /// How often it is looked whether a schedule is due.
 const DUE_EVERY: Duration = Duration::from_secs(1);
+/// How often it is looked whether a partition has outgrown exact search, and how long after a failure it is tried again.
+const OUTGROWN_EVERY: Duration = Duration::from_secs(15);
+const BUILD_AGAIN: Duration = Duration::from_secs(600);
 /// Schedules dealt with in one transaction.
 const DUE_AT_ONCE: i64 = 20;
 /// A delivery that is missing for this long is made again.
@@ -113,7 +117,7 @@ async fn lead(state: &State) -> Result<(), DbError> {
         sleep(SAMPLE_EVERY).await;
     }
     // Side by side: a schedule does not wait for what takes long.
-    tokio::try_join!(follow_schedules(state), keep_house(state, &mut session))?;
+    tokio::try_join!(follow_schedules(state), keep_house(state, &mut session), build_graphs(state))?;
     Ok(())
 }
 
@@ -137,6 +141,35 @@ async fn follow_schedules(state: &State) -> Result<(), DbError> {
         }
         if outcomes.is_empty() {
             sleep(DUE_EVERY).await;
+        }
+    }
+}
+
+/// Builds the graphs of partitions that have outgrown exact search, one after the other.
+async fn build_graphs(state: &State) -> Result<(), DbError> {
+    let Some(rows) = state.graph_from else { return std::future::pending().await };
+    loop {
+        sleep(OUTGROWN_EVERY).await;
+        let Some(outgrown) = graphs::find_outgrown(&state.db, rows).await? else { continue };
+        let Outgrown { generation, class_id, rows, .. } = outgrown;
+        let started = Instant::now();
+        tracing::info!(
+            generation,
+            class_id,
+            rows,
+            "a partition has outgrown exact search; its graph is being built"
+        );
+        let built = graphs::build_graph(&state.db, &outgrown).await;
+        let seconds = started.elapsed().as_secs_f64();
+        match built {
+            Ok(built) => {
+                tracing::info!(generation, class_id, seconds, ?built, "the building of a graph ended")
+            }
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => {
+                tracing::warn!(generation, class_id, %error, "the graph of a partition could not be built");
+                sleep(BUILD_AGAIN).await;
+            }
         }
     }
 }

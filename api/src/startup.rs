@@ -105,6 +105,7 @@ impl Application {
             storage,
             limits: api.limits,
             retention: api.retention,
+            graph_from: api.graph_from,
             secure_cookies: api.secure_cookies,
             feed: Default::default(),
             keys: Default::default(),

@@ -19,6 +19,8 @@ pub struct State {
     pub limits: Limits,
     /// How long things are kept.
     pub retention: Retention,
+    /// From how many entries on a partition gets a graph; none: never.
+    pub graph_from: Option<i64>,
     /// Whether session cookies need TLS.
     pub secure_cookies: bool,
     /// Changes of jobs, as they happen.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
+use lookalike_shared::db::gallery::graphs;
 use lookalike_shared::db::indexes::{self, Generation, Index};
 use lookalike_shared::db::models::{self, Model};
 use lookalike_shared::db::{self, DbError, PgConnection, generations};
@@ -311,8 +312,9 @@ pub(super) async fn detail(connection: &mut PgConnection, index: Index) -> Resul
     let partitions = match (index.generation, index.model_id) {
         (Some(generation), Some(model)) => {
             let model = models::get_model_by_id(&mut *connection, model).await?;
+            let building = graphs::list_building(&mut *connection, generation).await?;
             let rows = indexes::list_partitions(connection, generation).await?;
-            rows.into_iter().map(|row| PartitionView::of(row, &model.classes)).collect()
+            rows.into_iter().map(|row| PartitionView::of(row, &model.classes, &building)).collect()
         }
         _ => Vec::new(),
     };

@@ -1,6 +1,7 @@
 //! Indexes as they travel.
 
 use chrono::{DateTime, Utc};
+use lookalike_shared::db::gallery::graphs::Building;
 use lookalike_shared::db::indexes::{Generation, Index, Partition};
 use lookalike_shared::domain::generation::GenerationState;
 use lookalike_shared::domain::name::{ModelRef, Name};
@@ -156,8 +157,23 @@ impl From<Generation> for GenerationView {
     }
 }
 
+/// The graph of a partition that has outgrown exact search.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+#[schema(as = Graph)]
+pub enum GraphView {
+    /// It is being built; until then the partition is searched exactly.
+    Building {
+        /// How much of the partition has been gone through, 0 to 1.
+        #[schema(minimum = 0, maximum = 1, example = 0.4)]
+        progress: f64,
+    },
+    /// Searches go through it.
+    Ready,
+}
+
 /// The entries of one class.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Partition)]
 pub struct PartitionView {
     /// The class.
@@ -169,16 +185,21 @@ pub struct PartitionView {
     pub rows: i64,
     /// Counts up with every change.
     pub version: i64,
+    /// Its graph; none: it is searched exactly.
+    pub graph: Option<GraphView>,
 }
 
 impl PartitionView {
-    /// A partition of a generation whose model has these classes.
-    pub fn of(partition: Partition, classes: &[String]) -> Self {
+    /// A partition of a generation whose model has these classes, and whose graphs are on their way in `building`.
+    pub fn of(partition: Partition, classes: &[String], building: &[Building]) -> Self {
+        let on_its_way = building.iter().find(|building| building.class_id == partition.class_id);
+        let building = on_its_way.map(|building| GraphView::Building { progress: building.progress });
         Self {
             class: class_name(classes, partition.class_id),
             class_id: partition.class_id,
             rows: partition.rows,
             version: partition.version,
+            graph: if partition.has_graph { Some(GraphView::Ready) } else { building },
         }
     }
 }

@@ -120,6 +120,7 @@ pub fn settings(database: DatabaseConfig, folder: &TempDir) -> ApiSettings {
             limits: Limits::default(),
             secure_cookies: false,
             retention: Retention::default(),
+            graph_from: Some(1_000),
         },
         database,
         storage: StorageConfig {

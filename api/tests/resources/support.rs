@@ -56,6 +56,7 @@ impl TestApp {
             limits,
             secure_cookies: false,
             retention: Retention::default(),
+            graph_from: Some(1_000),
         };
         let db = TestDatabase::create().await;
         let app = Application::with_pool(db.pool.clone(), &config, storage.unwrap()).await.unwrap();

@@ -77,6 +77,8 @@ pub struct ApiConfig {
     pub secure_cookies: bool,
     /// How long things are kept.
     pub retention: Retention,
+    /// From how many entries on searches of a partition go through a graph; none: never.
+    pub graph_from: Option<i64>,
 }
 
 /// How long finished things are kept.
@@ -241,6 +243,8 @@ impl Environment {
                 events: self.hours("LOOKALIKE_KEEP_EVENTS_HOURS"),
                 samples: self.hours("LOOKALIKE_KEEP_SAMPLES_HOURS"),
             },
+            graph_from: Some(self.parsed("LOOKALIKE_GRAPH_FROM", "a number of entries, or 0"))
+                .filter(|rows| *rows > 0),
         }
     }
 

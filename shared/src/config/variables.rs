@@ -102,6 +102,11 @@ pub const VARIABLES: &[Variable] = &[
         Some("21474836480"),
         "The most bytes of decoded pictures that are kept; those not used for longest leave first. A training needs room for all of its pictures.",
     ),
+    variable(
+        "LOOKALIKE_GRAPH_FROM",
+        Some("250000"),
+        "Entries from which on a partition gets a graph (HNSW), through which it is searched much faster and nearly exactly; 0: never.",
+    ),
     variable("LOOKALIKE_KEEP_JOBS_HOURS", Some("720"), "How long finished jobs are kept."),
     variable(
         "LOOKALIKE_KEEP_SEARCHES_HOURS",

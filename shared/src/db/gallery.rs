@@ -7,7 +7,9 @@
 //! generation take turns, so that they cannot deadlock and leaf versions grow in commit order.
 
 mod copy;
+pub mod graphs;
 mod manifest;
+mod matching;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -15,10 +17,9 @@ use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::DbError;
-use crate::domain::search::RankBy;
-
 pub use copy::copy_entries;
 pub use manifest::{ManifestRow, find_horizon, find_manifest, list_manifest, list_uris};
+pub use matching::{Hit, MatchQuery, match_entries};
 
 /// An entry to be stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,22 +77,20 @@ pub struct Entry {
     pub indexed_at: DateTime<Utc>,
 }
 
-/// A hit of a search.
-#[derive(Debug, Clone, PartialEq, FromRow)]
-pub struct Hit {
-    /// The entry.
-    pub entry_id: Uuid,
-    /// Its class's number.
-    pub class_id: i32,
-    /// `source/key`.
-    pub uri: String,
-    /// What the submitter said of it.
-    pub metadata: Value,
-    /// Euclidean distance from the query.
-    pub distance: f64,
-}
+/// Values of a probability vector that lies beside its entry; a longer one lies apart.
+const MOST_INLINE: i32 = 255;
+/// Bytes of an entry beside its vectors, long uris and metadata included.
+const BESIDE_VECTORS: i32 = 600;
+/// The most bytes of a row that PostgreSQL leaves in its page.
+const PAGE_ROW: i32 = 8_160;
+/// Leaves that are made by one statement.
+const LEAVES: usize = 100;
 
 /// Makes the tables of a generation: `classes` leaves, embeddings of `embedding_dim` values.
+///
+/// Embeddings lie in their leaf as long as a page holds them: TOASTed ones would make an exact scan several times slower.
+/// Probabilities lie beside them, where they are few; those of many classes would fill the pages that a scan of
+/// embeddings reads, and leave much of each page empty.
 ///
 /// # Errors
 /// [`DbError`].
@@ -102,8 +101,7 @@ pub async fn create_tables(
     embedding_dim: i32,
 ) -> Result<(), DbError> {
     let g = generation;
-    // A row up to a page long stays in its leaf: TOASTed vectors would make an exact scan several times slower.
-    let mut sql = format!(
+    let sql = format!(
         r#"create table gallery.g{g} (
              class_id integer not null, entry_id uuid not null, uri text not null,
              probabilities vector({classes}) not null, embedding halfvec({embedding_dim}) not null,
@@ -112,21 +110,32 @@ pub async fn create_tables(
              indexed_at timestamptz not null default now(),
              primary key (class_id, entry_id)
          ) partition by list (class_id);
+         alter table gallery.g{g} alter column embedding set storage main;
          create table gallery.m{g} (
              uri text collate "C" primary key, entry_id uuid not null unique, class_id integer not null,
              bytes bigint not null, etag text not null, written_by uuid not null,
              seq bigint not null generated always as identity
          );
          create table gallery.t{g} (entry_id uuid primary key, thumbnail bytea not null);
-         alter table gallery.t{g} alter column thumbnail set storage external;"#
+         alter table gallery.t{g} alter column thumbnail set storage external"#
     );
-    for class in 0..classes {
-        sql += &format!(
-            "create table gallery.g{g}_{class} partition of gallery.g{g} for values in ({class})
-                 with (toast_tuple_target = 8160);"
-        );
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await?;
+    // What is larger than that goes apart, the largest value first, an embedding only when nothing else is left.
+    let target = match classes {
+        ..=MOST_INLINE => PAGE_ROW,
+        _ => (BESIDE_VECTORS + 2 * embedding_dim).min(PAGE_ROW),
+    };
+    let leaves: Vec<i32> = (0..classes).collect();
+    for leaves in leaves.chunks(LEAVES) {
+        let leaf = |class: &i32| {
+            format!(
+                "create table gallery.g{g}_{class} partition of gallery.g{g} for values in ({class})
+                     with (toast_tuple_target = {target});"
+            )
+        };
+        let sql: String = leaves.iter().map(leaf).collect();
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await?;
     }
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(tx).await?;
     Ok(())
 }
 
@@ -248,7 +257,8 @@ pub async fn clear_generation(tx: &mut PgConnection, generation: i32) -> Result<
 /// [`DbError`].
 pub async fn analyze_tables(db: impl PgExecutor<'_>, generation: i32) -> Result<(), DbError> {
     let g = generation;
-    let sql = format!("analyze gallery.g{g}, gallery.m{g}, gallery.t{g}");
+    // A leaf whose graph is being built tells the planner itself, when it is done.
+    let sql = format!("analyze (skip_locked) gallery.g{g}, gallery.m{g}, gallery.t{g}");
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(db).await?;
     Ok(())
 }
@@ -325,61 +335,4 @@ pub async fn find_thumbnail(
 ) -> Result<Option<Vec<u8>>, DbError> {
     let sql = format!("select thumbnail from gallery.t{generation} where entry_id = $1");
     Ok(sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_optional(db).await?)
-}
-
-/// What a match looks for.
-#[derive(Debug, Clone)]
-pub struct MatchQuery<'a> {
-    /// The partitions to look into.
-    pub classes: &'a [i32],
-    /// What distances are measured between.
-    pub rank_by: RankBy,
-    /// The query's vector of that kind.
-    pub vector: &'a [f32],
-    /// How many hits.
-    pub k: i64,
-    /// An entry that is no hit: the query itself.
-    pub exclude: Option<Uuid>,
-    /// A picture that is no hit: the query itself, by its uri.
-    pub exclude_uri: Option<&'a str>,
-    /// Only entries whose metadata holds all of this object.
-    pub metadata: Option<&'a Value>,
-    /// Only hits at most this far.
-    pub max_distance: Option<f64>,
-}
-
-/// The nearest entries, exactly, by Euclidean distance; ties by entry id.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn match_entries(
-    db: impl PgExecutor<'_>,
-    generation: i32,
-    query: &MatchQuery<'_>,
-) -> Result<Vec<Hit>, DbError> {
-    // The same precision as the stored column, so that a picture is at distance 0 from itself.
-    let distance = match query.rank_by {
-        RankBy::Embedding => "embedding <-> ($2::real[]::vector)::halfvec",
-        RankBy::Probabilities => "probabilities <-> $2::real[]::vector",
-    };
-    let sql = format!(
-        "select entry_id, class_id, uri, metadata, distance from (
-             select entry_id, class_id, uri, metadata, {distance} as distance
-             from gallery.g{generation}
-             where class_id = any($1)
-               and ($4::uuid is null or entry_id <> $4) and ($5::text is null or uri <> $5)
-               and ($6::jsonb is null or metadata @> $6)
-         ) s
-         where $7::float8 is null or distance <= $7
-         order by distance, entry_id limit $3"
-    );
-    let hits = sqlx::query_as(AssertSqlSafe(sql))
-        .bind(query.classes)
-        .bind(query.vector)
-        .bind(query.k)
-        .bind(query.exclude)
-        .bind(query.exclude_uri)
-        .bind(query.metadata)
-        .bind(query.max_distance);
-    Ok(hits.fetch_all(db).await?)
 }

@@ -270,6 +270,7 @@ pub async fn limit_lock_waits(tx: &mut PgConnection, patience: Duration) -> Resu
 /// Takes the tables of a generation, if they are there, for this transaction alone, in the order that readers take
 /// them in.
 pub(super) async fn lock_tables(tx: &mut PgConnection, generation: i32) -> Result<(), DbError> {
+    gallery::graphs::interrupt_building(&mut *tx, generation).await?;
     let g = generation;
     let sql = format!(
         "do $$ begin

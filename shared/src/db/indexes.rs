@@ -99,6 +99,8 @@ pub struct Partition {
     pub version: i64,
     /// Its entries.
     pub rows: i64,
+    /// Whether searches go through its graph: it has outgrown exact search.
+    pub has_graph: bool,
 }
 
 /// The index of that name.
@@ -275,7 +277,7 @@ pub async fn count_partitions(
 pub async fn list_partitions(db: impl PgExecutor<'_>, generation: i32) -> Result<Vec<Partition>, DbError> {
     let rows = sqlx::query_as!(
         Partition,
-        "select class_id, version, rows from partitions where generation = $1 order by class_id",
+        "select class_id, version, rows, has_graph from partitions where generation = $1 order by class_id",
         generation,
     );
     Ok(rows.fetch_all(db).await?)

@@ -86,6 +86,12 @@ impl DbError {
         matches!(self, Self::Unavailable(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55P03"))
     }
 
+    /// Whether a statement was broken off on somebody's demand.
+    pub fn is_interrupted(&self) -> bool {
+        let (Self::Other(error) | Self::Unavailable(error)) = self else { return false };
+        matches!(error, sqlx::Error::Database(error) if error.code().as_deref() == Some("57014"))
+    }
+
     /// Whether a statement named a table that is not there any more.
     pub fn is_missing_table(&self) -> bool {
         let Self::Other(sqlx::Error::Database(error)) = self else { return false };

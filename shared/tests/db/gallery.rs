@@ -49,6 +49,7 @@ async fn store(pool: &PgPool, generation: i32, entries: &[NewEntry]) -> Uuid {
 fn query(vector: &[f32]) -> MatchQuery<'_> {
     MatchQuery {
         classes: &[0, 1, 2],
+        graphs: &[],
         rank_by: RankBy::Embedding,
         vector,
         k: 10,
@@ -65,7 +66,7 @@ fn places(rows: &[ManifestRow]) -> Vec<(i32, Uuid)> {
 }
 
 fn partition(class_id: i32, version: i64, rows: i64) -> Partition {
-    Partition { class_id, version, rows }
+    Partition { class_id, version, rows, has_graph: false }
 }
 
 #[tokio::test]

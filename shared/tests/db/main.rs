@@ -14,6 +14,7 @@ mod events;
 mod fencing;
 mod gallery;
 mod generations;
+mod graphs;
 mod metrics;
 mod models;
 mod pausing;
@@ -22,6 +23,7 @@ mod recovery;
 mod retention;
 mod schedules;
 mod schema;
+mod storage;
 mod transitions;
 
 use std::time::Duration;

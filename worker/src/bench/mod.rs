@@ -6,7 +6,7 @@
 //!
 //! - [`stage`]: pictures, a model and jobs to work on.
 //! - [`device`]: decoding and forward passes; [`queue`]: enqueueing, dispatch, draining; [`indexing`];
-//!   [`searching`]; [`training`]: steps, and the pipeline around them.
+//!   [`searching`]; [`training`]: steps, and the pipeline around them; [`tables`] of many entries, on demand.
 //! - [`report`]: the table and its JSON.
 
 mod device;
@@ -15,6 +15,7 @@ mod queue;
 mod report;
 mod searching;
 mod stage;
+mod tables;
 mod training;
 
 use std::path::{Path, PathBuf};
@@ -47,6 +48,9 @@ pub struct Options {
     /// Measure decoding, engines and indexing only
     #[arg(long)]
     pub indexing: bool,
+    /// Tables of many entries.
+    #[command(flatten)]
+    pub tables: tables::Options,
 }
 
 /// Measures everything and prints the table.
@@ -56,6 +60,10 @@ pub struct Options {
 pub async fn run(settings: Settings, options: Options) -> anyhow::Result<()> {
     let mut report = Report::default();
     let stage = Stage::prepare(settings, options.pictures).await?;
+    if options.tables.entries.is_some() {
+        tables::measure(&stage, &options.tables, &mut report).await?;
+        return finish(&stage, &report, options.output.as_deref());
+    }
     if options.indexing {
         let device = device::measure(&stage, &mut report).await?;
         let worker = stage.start_worker().await?;

@@ -241,7 +241,7 @@ fn answer(index: &Index, model: &StoredModel, vector: &Vector, found: &Found, ti
             "entries": found.entries,
             "of_entries": found.of_entries,
             "engine": ENGINE,
-            "exact": true,
+            "exact": found.approximate == 0,
         },
         "timings_ms": {
             "queued": round(timings.queued),

@@ -1,7 +1,7 @@
-//! From a query's vectors to hits: route to classes, match within their partitions, exactly.
+//! From a query's vectors to hits: route to classes, match within their partitions.
 //!
 //! The engine is PostgreSQL with pgvector: the leaves of the probed classes are scanned and ranked by Euclidean
-//! distance, ties by entry id.
+//! distance, ties by entry id. Leaves that have outgrown that are searched through their graphs.
 
 use lookalike_shared::db::gallery::{Hit, MatchQuery, match_entries};
 use lookalike_shared::db::indexes::{Partition, list_partitions};
@@ -53,6 +53,8 @@ pub struct Found {
     pub of_partitions: usize,
     /// Entries there are.
     pub of_entries: i64,
+    /// How many of the partitions looked into were searched through their graphs, nearly exactly.
+    pub approximate: usize,
 }
 
 /// Finds the nearest entries of a generation.
@@ -69,9 +71,15 @@ pub async fn find(db: &PgPool, generation: i32, wanted: &Wanted<'_>) -> Result<F
         RankBy::Embedding => &wanted.vector.embedding,
         RankBy::Probabilities => &wanted.vector.probabilities,
     };
-    let classes: Vec<i32> = probed.iter().map(|partition| partition.class_id).collect();
+    // Graphs are of embeddings.
+    let through_graph = |partition: &&&Partition| partition.has_graph && wanted.rank_by == RankBy::Embedding;
+    let (graphs, exact): (Vec<&Partition>, Vec<&Partition>) =
+        probed.iter().partition(|partition| through_graph(&partition));
+    let [classes, graphs] =
+        [exact, graphs].map(|part| part.iter().map(|partition| partition.class_id).collect::<Vec<_>>());
     let query = MatchQuery {
         classes: &classes,
+        graphs: &graphs,
         rank_by: wanted.rank_by,
         vector,
         k: i64::from(wanted.k),
@@ -91,6 +99,7 @@ pub async fn find(db: &PgPool, generation: i32, wanted: &Wanted<'_>) -> Result<F
         entries: probed.iter().map(|partition| partition.rows).sum(),
         of_partitions: partitions.len(),
         of_entries: partitions.iter().map(|partition| partition.rows).sum(),
+        approximate: graphs.len(),
     })
 }
 

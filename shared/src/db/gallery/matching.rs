@@ -1,0 +1,94 @@
+//! The nearest entries of partitions.
+
+use serde_json::Value;
+use sqlx::{Acquire, AssertSqlSafe, FromRow, Postgres};
+use uuid::Uuid;
+
+use super::super::DbError;
+use super::graphs;
+use crate::domain::search::RankBy;
+
+/// A hit of a search.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct Hit {
+    /// The entry.
+    pub entry_id: Uuid,
+    /// Its class's number.
+    pub class_id: i32,
+    /// `source/key`.
+    pub uri: String,
+    /// What the submitter said of it.
+    pub metadata: Value,
+    /// Euclidean distance from the query.
+    pub distance: f64,
+}
+
+/// What a match looks for.
+#[derive(Debug, Clone)]
+pub struct MatchQuery<'a> {
+    /// The partitions to look into exactly.
+    pub classes: &'a [i32],
+    /// The partitions to look into through their graphs.
+    pub graphs: &'a [i32],
+    /// What distances are measured between.
+    pub rank_by: RankBy,
+    /// The query's vector of that kind.
+    pub vector: &'a [f32],
+    /// How many hits.
+    pub k: i64,
+    /// An entry that is no hit: the query itself.
+    pub exclude: Option<Uuid>,
+    /// A picture that is no hit: the query itself, by its uri.
+    pub exclude_uri: Option<&'a str>,
+    /// Only entries whose metadata holds all of this object.
+    pub metadata: Option<&'a Value>,
+    /// Only hits at most this far.
+    pub max_distance: Option<f64>,
+}
+
+/// The nearest entries by Euclidean distance, ties by entry id: all of them of the partitions that are looked into exactly,
+/// most of them of those with graphs.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn match_entries(
+    db: impl Acquire<'_, Database = Postgres>,
+    generation: i32,
+    query: &MatchQuery<'_>,
+) -> Result<Vec<Hit>, DbError> {
+    // The same precision as the stored column, so that a picture is at distance 0 from itself.
+    let distance = match query.rank_by {
+        RankBy::Embedding => "embedding <-> ($2::real[]::vector)::halfvec",
+        RankBy::Probabilities => "probabilities <-> $2::real[]::vector",
+    };
+    let columns = format!("select entry_id, class_id, uri, metadata, {distance} as distance");
+    let wanted = "($4::uuid is null or entry_id <> $4) and ($5::text is null or uri <> $5) and ($6::jsonb is null or metadata @> $6)";
+    let mut parts =
+        vec![format!("{columns} from gallery.g{generation} where class_id = any($1) and {wanted}")];
+    for class in query.graphs {
+        parts.push(format!(
+            "({columns} from gallery.g{generation}_{class} where {wanted} order by {distance} limit $3)"
+        ));
+    }
+    let sql = format!(
+        "select entry_id, class_id, uri, metadata, distance from ({}) s
+         where $7::float8 is null or distance <= $7 order by distance, entry_id limit $3",
+        parts.join(" union all ")
+    );
+    let hits = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(query.classes)
+        .bind(query.vector)
+        .bind(query.k)
+        .bind(query.exclude)
+        .bind(query.exclude_uri)
+        .bind(query.metadata)
+        .bind(query.max_distance);
+    if query.graphs.is_empty() {
+        return Ok(hits.fetch_all(&mut *db.acquire().await?).await?);
+    }
+    let mut tx = db.begin().await?;
+    graphs::search_widely(&mut tx, query.k).await?;
+    let hits = hits.fetch_all(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(hits)
+}
