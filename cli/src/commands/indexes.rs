@@ -137,7 +137,11 @@ const CARD: &[Column] = &[
     ("made", "/created_at", Format::Age),
 ];
 
-const PARTITIONS: &[Column] = &[("CLASS", "/class", Format::Text), ("ENTRIES", "/rows", Format::Text)];
+const PARTITIONS: &[Column] = &[
+    ("CLASS", "/class", Format::Text),
+    ("ENTRIES", "/rows", Format::Text),
+    ("GRAPH", "/graph/state", Format::Text),
+];
 
 /// Carries the action out.
 ///

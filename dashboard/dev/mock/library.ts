@@ -1,7 +1,7 @@
 // What the mock knows of pictures, models, indexes, sources and keys. None of it changes.
 import { readdirSync } from "node:fs";
 import type {
-  Confusion, Entry, Generation, IndexDetail, Key, ModelVersion, RankBy, SearchResult, Source, SourceObject,
+  Confusion, Entry, Generation, IndexDetail, Key, ModelVersion, RankBy, SearchResult, Source, SourceObject, SourceTest,
 } from "../../src/api/types.ts";
 import { between, chance, id, whole } from "./chance.ts";
 
@@ -59,7 +59,7 @@ export const versions: ModelVersion[] = [
   { ...version("imagenet-mobilenet", 1, 0.68, "mobilenet_v2", 900, true), origin: "imported", validation_accuracy: null, precision_at: null, card: {} },
 ];
 
-const partitions = CLASSES.map((name, place) => ({ class: name, class_id: place, rows: whole(5_400, 14_800), version: 1 }));
+const partitions = CLASSES.map((name, place) => ({ class: name, class_id: place, rows: whole(5_400, 14_800), version: 1, graph: null }));
 const total = partitions.reduce((sum, { rows }) => sum + rows, 0);
 
 function generation(number: number, model: string, state: Generation["state"], pictures: number, hours: number): Generation {
@@ -76,6 +76,18 @@ export const sources: Source[] = [
   { name: "archive", kind: "file", url: "file:///srv/archive", writable: false },
   { name: "uploads", kind: "file", url: "file:///var/lib/lookalike/uploads", writable: true },
 ];
+
+/** The folder is not there; the others are. */
+export function tested(name: string): SourceTest | undefined {
+  const source = sources.find((each) => each.name === name);
+  if (source === undefined) return undefined;
+  const ok = name !== "archive";
+  return {
+    ok, location: source.url, objects_seen: ok ? 1_000 : 0, complete: false, milliseconds: whole(4, 180),
+    sample: ok ? { key: "gallery/lemon/IMG_4101.jpg", is_prefix: false, size_bytes: 184_220, modified_at: ago(700) } : null,
+    error: ok ? null : { code: "storage_unavailable", detail: `source "${name}": its folder /srv/archive is not there` },
+  };
+}
 
 export function objects(prefix: string): SourceObject[] {
   const folder = (name: string): SourceObject => ({ key: `${prefix}${name}/`, size_bytes: null, is_prefix: true, modified_at: null });

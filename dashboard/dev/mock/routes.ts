@@ -2,7 +2,7 @@
 import type { Job, JobAction, RankBy } from "../../src/api/types.ts";
 import { id } from "./chance.ts";
 import { become, jobs, logs, metrics, newJob, steps, tell } from "./jobs.ts";
-import { answer, confusion, entries, indexes, keys, objects, sources, versions } from "./library.ts";
+import { answer, confusion, entries, indexes, keys, objects, sources, tested, versions } from "./library.ts";
 import { becomeDefault, compared, labelled, performance } from "./registry.ts";
 import { picture } from "./pictures.ts";
 import { type Call, problem, type Reply } from "./plugin.ts";
@@ -175,6 +175,7 @@ export const routes: Route[] = [
   ["GET", "/v1/schedules", ({ query }) => list(empty ? [] : schedules(query.get("index") ?? "gallery"))],
   ["POST", "/v1/schedules/preview", () => ({ body: { next: [1, 2, 3, 4, 5].map((times) => new Date(Date.now() + times * 900_000).toISOString()) } })],
   ["GET", "/v1/sources", () => list(sources)],
+  ["POST", "/v1/sources/:name/test", ({ path }) => found(tested(path.name ?? ""), "source")],
   ["POST", "/v1/sources/:name/validate", (call) => submit("validate", call)],
   ["DELETE", "/v1/uploads/:set", () => ({ status: 204 })],
   ["GET", "/v1/sources/:name/objects", ({ query }) => list(objects(query.get("prefix") ?? ""))],

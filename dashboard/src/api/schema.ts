@@ -1908,6 +1908,20 @@ export interface components {
          * @enum {string}
          */
         GenerationState: "building" | "ready" | "active" | "retired" | "dropping";
+        /** @description The graph of a partition that has outgrown exact search. */
+        Graph: {
+            /**
+             * Format: double
+             * @description How much of the partition has been gone through, 0 to 1.
+             * @example 0.4
+             */
+            progress: number;
+            /** @enum {string} */
+            state: "building";
+        } | {
+            /** @enum {string} */
+            state: "ready";
+        };
         /** @description How the service is. */
         Health: {
             /** @description `ok`, or `failed` when a check fails. */
@@ -3464,6 +3478,7 @@ export interface components {
              * @description Counts up with every change.
              */
             version: number;
+            graph?: components["schemas"]["Graph"] | null;
         };
         /**
          * @description Arithmetic of the network.

@@ -32,6 +32,7 @@ export interface Job extends Omit<Whole<Schemas["Job"]>, "kind" | "queue" | "par
 
 export type JobCounts = Schemas["JobCounts"];
 export type JobItem = Schemas["JobItem"];
+export type Partition = Schemas["Partition"];
 export type ItemSummary = Schemas["ItemSummary"];
 export type LogLine = Schemas["LogLine"];
 
@@ -72,6 +73,7 @@ export type Timing = Schemas["TimingPreview"];
 export type Entry = Whole<Schemas["Entry"]>;
 export type Source = Schemas["Source"];
 export type SourceObject = Whole<Schemas["SourceObject"]>;
+export type SourceTest = Whole<Schemas["SourceTest"]>;
 
 export type RankBy = Schemas["RankBy"];
 export type BulkRequest = Schemas["BulkRequest"];
@@ -169,6 +171,8 @@ export interface IndexResult {
   failed: number;
   images_per_second: number;
   seconds: number;
+  /** What each stage of the pipeline waited for; older jobs do not tell. */
+  stages?: unknown;
 }
 
 /** What an index job would do, when that was all that was asked; `examples` names some pictures of each kind. */

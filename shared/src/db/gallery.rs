@@ -77,8 +77,8 @@ pub struct Entry {
     pub indexed_at: DateTime<Utc>,
 }
 
-/// Values of a probability vector that lies beside its entry; a longer one lies apart.
-const MOST_INLINE: i32 = 255;
+/// Values of a probability vector from which on it lies apart from its entry.
+const APART_FROM: i32 = 256;
 /// Bytes of an entry beside its vectors, long uris and metadata included.
 const BESIDE_VECTORS: i32 = 600;
 /// The most bytes of a row that PostgreSQL leaves in its page.
@@ -101,6 +101,12 @@ pub async fn create_tables(
     embedding_dim: i32,
 ) -> Result<(), DbError> {
     let g = generation;
+    // What is larger than `target` goes apart: what is stored externally first, its largest value before others.
+    let beside = BESIDE_VECTORS + 2 * embedding_dim;
+    let (storage, target) = match (classes, beside) {
+        (APART_FROM.., ..=PAGE_ROW) => ("main", beside),
+        _ => ("external", PAGE_ROW),
+    };
     let sql = format!(
         r#"create table gallery.g{g} (
              class_id integer not null, entry_id uuid not null, uri text not null,
@@ -110,7 +116,7 @@ pub async fn create_tables(
              indexed_at timestamptz not null default now(),
              primary key (class_id, entry_id)
          ) partition by list (class_id);
-         alter table gallery.g{g} alter column embedding set storage main;
+         alter table gallery.g{g} alter column embedding set storage {storage};
          create table gallery.m{g} (
              uri text collate "C" primary key, entry_id uuid not null unique, class_id integer not null,
              bytes bigint not null, etag text not null, written_by uuid not null,
@@ -120,11 +126,6 @@ pub async fn create_tables(
          alter table gallery.t{g} alter column thumbnail set storage external"#
     );
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await?;
-    // What is larger than that goes apart, the largest value first, an embedding only when nothing else is left.
-    let target = match classes {
-        ..=MOST_INLINE => PAGE_ROW,
-        _ => (BESIDE_VECTORS + 2 * embedding_dim).min(PAGE_ROW),
-    };
     let leaves: Vec<i32> = (0..classes).collect();
     for leaves in leaves.chunks(LEAVES) {
         let leaf = |class: &i32| {

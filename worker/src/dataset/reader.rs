@@ -120,16 +120,14 @@ pub async fn fetch_all(
     fetched.into_iter().map(judge).collect()
 }
 
+/// What is wrong with one object is that picture's; anything else is the job's.
 fn judge(fetched: Result<Bytes, StorageError>) -> Result<Result<Bytes, Unreadable>, JobError> {
-    let code = match &fetched {
-        Ok(_) => return Ok(Ok(fetched?)),
-        Err(StorageError::NotFound { .. }) => "not_found",
-        Err(StorageError::TooLarge { .. }) => "too_large",
-        Err(StorageError::InvalidKey { .. }) => "invalid_key",
-        Err(_) => return Ok(Ok(fetched?)),
-    };
-    let detail = fetched.err().map(|error| error.to_string()).unwrap_or_default();
-    Ok(Err(Unreadable { code: code.to_owned(), detail }))
+    match fetched {
+        Err(error) if error.is_of_object() || matches!(error, StorageError::Changed { .. }) => {
+            Ok(Err(Unreadable { code: error.code().to_owned(), detail: error.to_string() }))
+        }
+        fetched => Ok(Ok(fetched?)),
+    }
 }
 
 /// The codec's bounds from the worker's.
@@ -138,5 +136,26 @@ pub fn picture_limits(limits: &lookalike_shared::config::Limits) -> Limits {
         max_bytes: usize::try_from(limits.max_picture_bytes).unwrap_or(usize::MAX),
         max_pixels: limits.max_picture_pixels,
         ..Limits::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_one_object_ends_no_training() {
+        let (source_name, key, reason) = ("photos".to_owned(), "a.jpg".to_owned(), "403".to_owned());
+        let denied = StorageError::Denied {
+            source_name: source_name.clone(),
+            key: key.clone(),
+            reason: reason.clone(),
+        };
+        let code = |judged: Result<Result<Bytes, Unreadable>, JobError>| judged.unwrap().unwrap_err().code;
+        assert_eq!(code(judge(Err(denied))), "denied");
+        let changed = StorageError::Changed { source_name: source_name.clone(), key };
+        assert_eq!(code(judge(Err(changed))), "changed");
+        let down = judge(Err(StorageError::Store { source_name, reason }));
+        assert!(matches!(down, Err(JobError::Retry(_))), "{down:?}");
     }
 }

@@ -57,7 +57,7 @@ pub struct Stages {
 }
 
 impl Stages {
-    /// Seconds by stage, as results and progress show them.
+    /// Seconds by stage, as results show them.
     pub fn to_json(&self) -> Value {
         let waits = |stage: &Stage| json!({ "waits_for_input": round(&stage.input), "waits_for_output": round(&stage.output) });
         let mut read = waits(&self.read);

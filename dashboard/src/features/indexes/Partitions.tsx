@@ -1,10 +1,11 @@
 import { ScrollArea, Text, UnstyledButton } from "@mantine/core";
-import { count } from "~/format/number";
+import type { Partition } from "~/api/types";
+import { count, percent } from "~/format/number";
 import { Panel } from "~/ui/Panel";
 import classes from "./Partitions.module.css";
 
 interface Props {
-  partitions: { class: string; rows: number }[];
+  partitions: Pick<Partition, "class" | "rows" | "graph">[];
   chosen: string | undefined;
   onChoose: (className: string | undefined) => void;
 }
@@ -17,7 +18,7 @@ export function Partitions({ partitions, chosen, onChoose }: Props) {
     <Panel title="Classes" hint={String(partitions.length)} flush>
       <ScrollArea.Autosize className={classes.scroll} type="auto">
         <ul className={classes.list}>
-          {ordered.map(({ class: name, rows }) => (
+          {ordered.map(({ class: name, rows, graph }) => (
             <li key={name}>
               <UnstyledButton
                 className={classes.row}
@@ -26,7 +27,12 @@ export function Partitions({ partitions, chosen, onChoose }: Props) {
                 style={{ "--share": `${(rows / Math.max(1, most)) * 100}%` }}
                 onClick={() => onChoose(chosen === name ? undefined : name)}
               >
-                <Text span size="sm" truncate>{name}</Text>
+                <Text span size="sm" truncate className={classes.name}>{name}</Text>
+                {graph && (
+                  <Text span size="xs" c="dimmed" className={classes.graph} title={graph.state === "ready" ? "So large that searches go through a graph (HNSW): fast, and nearly exact" : "Its graph (HNSW) is being built; until then it is searched exactly"}>
+                    {graph.state === "ready" ? "graph" : `graph ${percent(graph.progress, 0)}`}
+                  </Text>
+                )}
                 <Text span size="sm" c="dimmed" className="tabular">{count(rows)}</Text>
               </UnstyledButton>
             </li>

@@ -14,9 +14,9 @@ interface Props {
 export function CodeChips({ summary, chosen, onChoose }: Props) {
   return (
     <div role="group" aria-label="Reasons" className={classes.chips}>
-      <Chip size="xs" checked={chosen.length === 0} onChange={() => onChoose([])}>All {count(summary.failed)}</Chip>
+      <Chip size="sm" checked={chosen.length === 0} onChange={() => onChoose([])}>All {count(summary.failed)}</Chip>
       {summary.codes.map(({ code, count: failed }) => (
-        <Chip key={code} size="xs" checked={chosen.includes(code)} onChange={(checked) => onChoose(toggled(chosen, code, checked))}>
+        <Chip key={code} size="sm" checked={chosen.includes(code)} onChange={(checked) => onChoose(toggled(chosen, code, checked))}>
           <span className="mono">{code}</span> {count(failed)}
         </Chip>
       ))}

@@ -30,14 +30,14 @@ export function ItemsPanel({ job, codes, onCodes }: Props) {
     <>
       <div className={classes.head}>
         {counts.data === undefined ? <span /> : <CodeChips summary={counts.data} chosen={codes} onChoose={onCodes} />}
-        <ItemActions job={job} codes={codes} />
+        {all.length > 0 && <ItemActions job={job} codes={codes} />}
       </div>
       {all.length === 0 && <Empty icon={<IconPhotoCheck size={22} />} title="No picture failed for this reason" />}
       <ul className={classes.items} aria-busy={items.isPlaceholderData}>
         {all.map((item) => (
           <li key={item.uri} className={classes.item}>
             <div className={classes.uri}>
-              <Text span size="sm" className="mono" truncate title={item.uri}>{item.uri}</Text>
+              <Text span size="sm" className="mono">{item.uri}</Text>
               <Copy value={item.uri} label="Copy the address" />
             </div>
             <Text size="sm" c="dimmed">

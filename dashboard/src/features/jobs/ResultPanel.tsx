@@ -9,6 +9,8 @@ import { HitStrip } from "./HitStrip";
 import { JsonPanel } from "./JsonPanel";
 import { PerClass } from "./PerClass";
 import { dryRunResult, evaluateResult, indexResult, searchResult, trainResult, validateResult } from "./read";
+import { stageTimes } from "./stages";
+import { StagesPanel } from "./StagesPanel";
 import { ValidatedPanel } from "./ValidatedPanel";
 
 /** What a finished job gives, shown as its kind asks for; other kinds as names and values. */
@@ -53,25 +55,29 @@ function Trained({ result }: { result: TrainResult }) {
 }
 
 function Indexed({ result }: { result: IndexResult }) {
+  const times = stageTimes(result);
   return (
-    <JsonPanel
-      title="Result"
-      hint={`${result.index}, generation ${result.generation}`}
-      value={result}
-      actions={<ButtonLink size="xs" variant="default" to="/indexes/$name" params={{ name: result.index }}>Open the index</ButtonLink>}
-    >
-      <Figures
-        figures={[
-          { label: "Added", value: count(result.added) },
-          { label: "Updated", value: count(result.updated) },
-          { label: "Unchanged", value: count(result.unchanged) },
-          { label: "Removed", value: count(result.removed) },
-          { label: "Failed", value: count(result.failed), tone: result.failed > 0 ? "red" : undefined },
-          { label: "Speed", value: `${significant(result.images_per_second)}/s` },
-          { label: "Took", value: duration(result.seconds * 1_000) },
-        ]}
-      />
-    </JsonPanel>
+    <>
+      <JsonPanel
+        title="Result"
+        hint={`${result.index}, generation ${result.generation}`}
+        value={result}
+        actions={<ButtonLink size="xs" variant="default" to="/indexes/$name" params={{ name: result.index }}>Open the index</ButtonLink>}
+      >
+        <Figures
+          figures={[
+            { label: "Added", value: count(result.added) },
+            { label: "Updated", value: count(result.updated) },
+            { label: "Unchanged", value: count(result.unchanged) },
+            { label: "Removed", value: count(result.removed) },
+            { label: "Failed", value: count(result.failed), tone: result.failed > 0 ? "red" : undefined },
+            { label: "Speed", value: `${significant(result.images_per_second)}/s` },
+            { label: "Took", value: duration(result.seconds * 1_000) },
+          ]}
+        />
+      </JsonPanel>
+      {times !== null && <StagesPanel times={times} />}
+    </>
   );
 }
 

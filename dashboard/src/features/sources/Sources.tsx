@@ -1,4 +1,4 @@
-import { Badge, Grid, NavLink, Text } from "@mantine/core";
+import { Grid } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { IconFolders } from "@tabler/icons-react";
 import { Empty, Failure, Loading } from "~/ui/Blank";
@@ -6,6 +6,7 @@ import { PageHeader } from "~/ui/PageHeader";
 import { Panel } from "~/ui/Panel";
 import { Browser } from "./Browser";
 import classes from "./Sources.module.css";
+import { SourceRow } from "./SourceRow";
 import { sourceList } from "./queries";
 
 interface Place {
@@ -33,20 +34,11 @@ export function Sources({ source, prefix, onPlace }: Props) {
         <Grid gap="md" align="flex-start">
           <Grid.Col span={{ base: 12, md: 4, xl: 3 }}>
             <Panel title="Declared" flush>
-              <div style={{ padding: "0 8px 10px" }}>
+              <ul className={classes.list}>
                 {sources.data.map((each) => (
-                  <NavLink
-                    key={each.name}
-                    component="button"
-                    active={each.name === open}
-                    label={<Text size="sm" fw={600}>{each.name}</Text>}
-                    description={<span className="mono">{each.url}</span>}
-                    rightSection={each.writable ? <Badge size="xs" color="teal">writable</Badge> : undefined}
-                    className={classes.source}
-                    onClick={() => onPlace({ source: each.name })}
-                  />
+                  <SourceRow key={each.name} source={each} active={each.name === open} onOpen={() => onPlace({ source: each.name })} />
                 ))}
-              </div>
+              </ul>
             </Panel>
           </Grid.Col>
           <Grid.Col span={{ base: 12, md: 8, xl: 9 }}>

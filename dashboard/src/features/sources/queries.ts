@@ -22,6 +22,13 @@ export function sourceObjects(name: string, prefix: string) {
   });
 }
 
+/** Lists the first objects of a source and reads the beginning of one. */
+export function useTestSource(name: string) {
+  return useMutation({
+    mutationFn: () => take(api.POST("/v1/sources/{name}/test", { params: { path: { name } } })),
+  });
+}
+
 /** Asks for a report on labelled pictures: one folder per class under the prefix. */
 export function useValidate() {
   return useMutation({

@@ -3,12 +3,13 @@ import { useQuery } from "@tanstack/react-query";
 import { IconCpu, IconCpu2 } from "@tabler/icons-react";
 import { useMemo } from "react";
 import type { Worker } from "~/api/types";
-import { bytes, significant } from "~/format/number";
+import { bytes } from "~/format/number";
 import { kindOf } from "~/features/jobs/kinds";
 import { AnchorLink } from "~/ui/links";
 import { Panel } from "~/ui/Panel";
 import { TimeAgo } from "~/ui/TimeAgo";
 import { TimeChart } from "~/ui/TimeChart";
+import { Engines } from "./Engines";
 import { workerSamples } from "./queries";
 import { deviceUse } from "./series";
 import classes from "./WorkerCard.module.css";
@@ -67,7 +68,7 @@ export function WorkerCard({ worker, windowMs, wide = false }: Props) {
           <TimeChart {...range} series={[{ name: "memory", label: "Memory", color: "violet.5" }]} max={total ?? undefined} format={bytes} scaleWidth={74} label={`Memory of ${worker.device_name}`} />
         </div>
       </div>
-      <Engines worker={worker} />
+      <Engines engines={worker.engines} />
       <Group justify="space-between" mt={12} gap="xs" className={classes.foot}>
         {lost ? <Text size="xs" c="dimmed">{STATE_HINTS.lost}</Text> : <Jobs worker={worker} />}
         <Text size="xs" c="dimmed" component="div">seen <TimeAgo at={worker.last_seen} /></Text>
@@ -83,22 +84,6 @@ function Reading({ label, value, of }: { label: string; value: string; of?: stri
       <Text component="span" fz={20} fw={640} lts="-0.02em" className="tabular">{value}</Text>
       {of !== undefined && <Text component="span" size="xs" c="dimmed" className="tabular">of {of}</Text>}
     </div>
-  );
-}
-
-/** What runs the models that are loaded, the one used last first. */
-function Engines({ worker }: { worker: Worker }) {
-  if (worker.engines.length === 0) return null;
-  return (
-    <Group gap={8} mt={12} aria-label="Engines">
-      {worker.engines.toReversed().map(({ model, backbone, engine, precision, pictures_per_second: rate, reason }) => (
-        <Tooltip key={model} label={reason ?? engine} disabled={!reason} multiline maw={360}>
-          <Badge variant="default" tt="none" fw={500} tabIndex={0}>
-            {backbone} in {engine} {precision}{typeof rate === "number" && `, ${significant(rate)}/s`}
-          </Badge>
-        </Tooltip>
-      ))}
-    </Group>
   );
 }
 

@@ -63,8 +63,11 @@ pub async fn match_entries(
     };
     let columns = format!("select entry_id, class_id, uri, metadata, {distance} as distance");
     let wanted = "($4::uuid is null or entry_id <> $4) and ($5::text is null or uri <> $5) and ($6::jsonb is null or metadata @> $6)";
-    let mut parts =
-        vec![format!("{columns} from gallery.g{generation} where class_id = any($1) and {wanted}")];
+    let mut parts = Vec::with_capacity(1 + query.graphs.len());
+    // Of no class at all, PostgreSQL would make a plan for every leaf.
+    if !query.classes.is_empty() || query.graphs.is_empty() {
+        parts.push(format!("{columns} from gallery.g{generation} where class_id = any($1) and {wanted}"));
+    }
     for class in query.graphs {
         parts.push(format!(
             "({columns} from gallery.g{generation}_{class} where {wanted} order by {distance} limit $3)"
@@ -72,7 +75,7 @@ pub async fn match_entries(
     }
     let sql = format!(
         "select entry_id, class_id, uri, metadata, distance from ({}) s
-         where $7::float8 is null or distance <= $7 order by distance, entry_id limit $3",
+         where $1::int[] is not null and ($7::float8 is null or distance <= $7) order by distance, entry_id limit $3",
         parts.join(" union all ")
     );
     let hits = sqlx::query_as(AssertSqlSafe(sql))
