@@ -1,6 +1,7 @@
 // The mock's jobs: a believable past, and one step of their lives at a time.
 import type { EpochMetrics, Job, JobEvent, JobState, LogLine, StepMetrics } from "../../src/api/types.ts";
 import { between, chance, id, pick, whole } from "./chance.ts";
+import { evaluated } from "./generations.ts";
 import { answer, CLASSES } from "./library.ts";
 
 const QUEUE_OF: Record<string, string> = { train: "train", index: "index", evaluate: "index", rebuild: "index", search: "search", validate: "maintenance" };
@@ -43,7 +44,7 @@ function params(kind: string): unknown {
   }
 }
 
-export function result(kind: string): unknown {
+export function result(kind: string, asked?: unknown): unknown {
   const precision_at = { embedding: { 1: 0.943, 5: 0.935, 10: 0.921 }, probabilities: { 1: 0.911, 5: 0.907, 10: 0.886 } };
   switch (kind) {
     case "train":
@@ -51,7 +52,7 @@ export function result(kind: string): unknown {
     case "search":
       return answer("gallery", 20, "embedding", whole(0, 19));
     case "evaluate":
-      return { queries: 2_000, accuracy: 0.931, precision_at, map: 0.887, map_by: { embedding: 0.887, probabilities: 0.861 }, routing_recall: 0.991, partitions_probed: 1.34, per_class: ["lemon", "orange", "banana", "candle", "teapot", "volcano"].map((name, place) => ({ class: name, queries: 100, precision_at: { embedding: { 1: 0.81 + place * 0.03 } } })) };
+      return evaluated(asked);
     case "validate":
       return { files: 8_012, readable: 8_009, unreadable: 3, exact_duplicates: 11, problems: ["class \"lemon\" has 62 readable pictures, at least 100 are needed"], warnings: ["11 pictures are there twice"], suggested_image_size: 224, sizes: { smallest: "120 x 90", median: "500 x 375", largest: "6000 x 4000" }, classes: CLASSES.map((name, place) => ({ class: name, files: 400 + place, readable: 400 + place - (place === 3 ? 3 : 0) })) };
     default:
@@ -93,7 +94,7 @@ export function become(job: Job, state: JobState, type: string = state): void {
   job.state = state;
   if (type === "started") Object.assign(job, { started_at: iso(Date.now()), attempt: job.attempt + 1, worker: WORKER });
   if (state === "succeeded" || state === "failed" || state === "cancelled") job.finished_at = iso(Date.now());
-  if (state === "succeeded") job.result = result(job.kind);
+  if (state === "succeeded") job.result = result(job.kind, job.params);
   tell(job, type);
 }
 

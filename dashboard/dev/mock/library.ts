@@ -69,6 +69,7 @@ function generation(number: number, model: string, state: Generation["state"], p
 export const indexes: IndexDetail[] = [
   { name: "gallery", generation: 4, model: "scenes@2", entries: total, partitions_count: partitions.length, partitions, building: null, keep_generations: 1, created_at: ago(700), generations: [generation(5, "scenes@2", "ready", total, 3), generation(4, "scenes@2", "active", total, 40), generation(3, "scenes@1", "retired", 188_402, 400)] },
   { name: "catalogue", generation: 1, model: "products@1", entries: 48_220, partitions_count: 20, partitions: partitions.map((each) => ({ ...each, rows: Math.round(each.rows / 4) })), building: { generation: 2, model: "products@2", entries: 21_800 }, keep_generations: 2, created_at: ago(300), generations: [generation(2, "products@2", "building", 21_800, 0.2), generation(1, "products@1", "active", 48_220, 300)] },
+  { name: "products", generation: 8, model: "products@1", entries: 12_410, partitions_count: 20, partitions: partitions.map((each) => ({ ...each, rows: Math.round(each.rows / 16) })), building: null, keep_generations: 2, created_at: ago(900), generations: [generation(9, "scenes@2", "ready", 12_410, 2), generation(8, "products@1", "active", 12_410, 90), generation(7, "products@1", "retired", 11_960, 300), generation(6, "products@1", "retired", 9_204, 500)] },
 ];
 
 export const sources: Source[] = [

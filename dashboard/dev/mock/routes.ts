@@ -2,6 +2,7 @@
 import type { Job, JobAction, RankBy } from "../../src/api/types.ts";
 import { id } from "./chance.ts";
 import { become, jobs, logs, metrics, newJob, steps, tell } from "./jobs.ts";
+import { activated, dropped } from "./generations.ts";
 import { answer, confusion, entries, indexes, keys, objects, sources, tested, versions } from "./library.ts";
 import { becomeDefault, compared, labelled, performance } from "./registry.ts";
 import { picture } from "./pictures.ts";
@@ -166,6 +167,8 @@ export const routes: Route[] = [
   ["GET", "/v1/indexes", () => list(empty ? [] : indexes)],
   ["GET", "/v1/indexes/:name", ({ path }) => found(indexes.find(({ name }) => name === path.name), "index")],
   ["GET", "/v1/indexes/:name/generations", ({ path }) => list((indexes.find(({ name }) => name === path.name)?.generations ?? []).map((each) => ({ ...each, size_bytes: each.entries * 4_300 })))],
+  ["DELETE", "/v1/indexes/:name/generations/:id", ({ path }) => dropped(path.name, path.id)],
+  ["POST", "/v1/indexes/:name/activate", ({ path, body }) => activated(path.name, (JSON.parse(body.toString()) as { generation: number }).generation)],
   ["GET", "/v1/indexes/:name/entries", ({ path, query }) => {
     const from = Number(query.get("cursor") ?? 0);
     return { body: { items: entries(path.name ?? "", query.get("class") ?? undefined, from), next_cursor: from < 400 ? String(from + 48) : null } };

@@ -198,7 +198,8 @@ export interface EvaluateResult {
   precision_at: PrecisionAt;
   /** By embedding. */
   map: number;
-  per_class: { class: string; queries: number; precision_at: PrecisionAt }[];
+  map_by?: Partial<Record<RankBy, number>>;
+  per_class: { class: string; queries: number; precision_at: PrecisionAt; map?: number }[];
   routing_recall: number;
   partitions_probed: number;
 }

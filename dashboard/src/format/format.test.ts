@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bytes, count, counted, percent, significant } from "./number";
+import { bytes, count, counted, percent, points, significant } from "./number";
 import { between, duration, relative } from "./time";
 
 describe("numbers", () => {
@@ -13,6 +13,10 @@ describe("numbers", () => {
 
   it("keep three significant digits and never an exponent", () => {
     expect([0.21345, 9.116, 4_812.4, 0.00012].map(significant)).toEqual(["0.213", "9.12", "4,812", "0.00012"]);
+  });
+
+  it("tell a difference of shares with its sign", () => {
+    expect([0.0312, -0.0312, 0, -0.0004, null].map(points)).toEqual(["+3.1", "−3.1", "±0.0", "±0.0", "–"]);
   });
 
   it("are shares and amounts", () => {

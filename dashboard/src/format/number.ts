@@ -23,6 +23,13 @@ export function percent(share: Maybe, digits = 1): string {
   return isAbsent(share) ? ABSENT : `${(share * 100).toFixed(digits)} %`;
 }
 
+/** A difference of shares in points of a percent, with its sign: −0.0312 → `−3.1`. */
+export function points(difference: Maybe): string {
+  if (isAbsent(difference)) return ABSENT;
+  const amount = Math.abs(difference * 100).toFixed(1);
+  return `${amount === "0.0" ? "±" : difference > 0 ? "+" : "−"}${amount}`;
+}
+
 /** At most three significant digits, without an exponent: 0.2134 → `0.213`, 412.6 → `413`. */
 export function significant(value: Maybe): string {
   if (isAbsent(value)) return ABSENT;

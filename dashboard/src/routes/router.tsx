@@ -73,6 +73,16 @@ export const indexRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/IndexPage"), "IndexPage"),
 });
 
+/** The number of a generation; undefined for anything else. */
+const generation = (value: unknown) => (Number(value) > 0 ? Number(value) : undefined);
+
+export const generationsRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/indexes/$name/compare",
+  validateSearch: (raw: Record<string, unknown>): { a?: number; b?: number } => ({ a: generation(raw.a), b: generation(raw.b) }),
+  component: lazyRouteComponent(() => import("./pages/CompareGenerationsPage"), "CompareGenerationsPage"),
+});
+
 export const sourcesRoute = createRoute({
   getParentRoute: () => root,
   path: "/sources",
@@ -90,7 +100,7 @@ export const keysRoute = createRoute({
 });
 
 const routeTree = root.addChildren([
-  overviewRoute, jobsRoute, jobRoute, searchRoute, modelsRoute, modelRoute, compareRoute, indexesRoute, indexRoute, sourcesRoute, keysRoute,
+  overviewRoute, jobsRoute, jobRoute, searchRoute, modelsRoute, modelRoute, compareRoute, indexesRoute, indexRoute, generationsRoute, sourcesRoute, keysRoute,
 ]);
 
 export const router = createRouter({ routeTree, scrollRestoration: true, defaultPreload: "intent", defaultPreloadDelay: 80 });

@@ -20,17 +20,19 @@ interface Props<T> {
   first: { key: string; up: boolean };
   /** Rows that are shown until all are asked for; all from the start when left out. */
   few?: number;
+  /** What the table does not get narrower than; it scrolls below that. */
+  minWidth?: number;
 }
 
 /** A table whose rows are ordered by the column that was asked for. */
-export function SortedTable<T>({ label, rows, columns, rowKey, first, few }: Props<T>) {
+export function SortedTable<T>({ label, rows, columns, rowKey, first, few, minWidth = 420 }: Props<T>) {
   const [order, setOrder] = useState(first);
   const [limit, setLimit] = useState(few ?? Number.POSITIVE_INFINITY);
   const column = columns.find(({ key }) => key === order.key) ?? columns[0];
   const sorted = column === undefined ? rows : [...rows].sort((a, b) => compared(column.value(a), column.value(b), order.up));
   return (
     <>
-      <Table.ScrollContainer minWidth={420} scrollAreaProps={{ offsetScrollbars: false }}>
+      <Table.ScrollContainer minWidth={minWidth} scrollAreaProps={{ offsetScrollbars: false }}>
         <Table className="tabular" verticalSpacing={6} aria-label={label}>
           <Table.Thead>
             <Table.Tr>

@@ -1,21 +1,24 @@
-import { Badge, Select, Text } from "@mantine/core";
+import { Select, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import type { GenerationState, IndexDetail, StoredGeneration } from "~/api/types";
+import type { IndexDetail, StoredGeneration } from "~/api/types";
 import { useMay } from "~/features/session/useMay";
 import { bytes, counted } from "~/format/number";
 import { Failure, Loading } from "~/ui/Blank";
+import { ButtonLink } from "~/ui/links";
 import { Panel } from "~/ui/Panel";
 import { TimeAgo } from "~/ui/TimeAgo";
+import { GenerationBadge } from "./GenerationBadge";
 import { GenerationMenu } from "./GenerationMenu";
 import classes from "./Generations.module.css";
+import { chosenPair } from "./pair";
 import { indexGenerations, useKeepGenerations } from "./queries";
 
-const COLORS: Record<GenerationState, string> = { building: "violet", ready: "blue", active: "teal", retired: "gray", dropping: "red" };
 const KEPT = Array.from({ length: 11 }, (_, count) => ({ value: String(count), label: `keeps ${count} retired` }));
 
 /** The builds of an index, newest first, each with the room it takes and what can be done with it. */
 export function Generations({ index }: { index: IndexDetail }) {
   const generations = useQuery(indexGenerations(index.name));
+  const pair = chosenPair(generations.data ?? [], {});
   return (
     <Panel title="Generations" actions={<Kept index={index} />}>
       {generations.isPending && <Loading rows={3} />}
@@ -23,6 +26,11 @@ export function Generations({ index }: { index: IndexDetail }) {
       <ul className={classes.list}>
         {generations.data?.map((generation) => <Row key={generation.id} index={index.name} generation={generation} />)}
       </ul>
+      {pair !== null && (
+        <ButtonLink fullWidth mt="xs" size="xs" variant="default" to="/indexes/$name/compare" params={{ name: index.name }} search={{ a: pair.a.id, b: pair.b.id }}>
+          Compare two of them
+        </ButtonLink>
+      )}
     </Panel>
   );
 }
@@ -36,7 +44,7 @@ function Row({ index, generation }: { index: string; generation: StoredGeneratio
           {counted(generation.entries, "picture")}, {bytes(generation.size_bytes)}, {moment(generation)}
         </Text>
       </div>
-      <Badge color={COLORS[generation.state]} miw="fit-content">{generation.state}</Badge>
+      <GenerationBadge state={generation.state} />
       <GenerationMenu index={index} generation={generation} />
     </li>
   );

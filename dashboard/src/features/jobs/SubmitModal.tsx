@@ -12,15 +12,17 @@ interface Props {
   opened: boolean;
   title: string;
   action: string;
-  /** What is asked for; null while something is missing. */
-  submission: Submission | null;
+  /** What is asked for, one job or several; null while something is missing. */
+  submission: Submission | Submission[] | null;
+  /** What follows; the page of the job when left out. */
+  onDone?: (() => void) | undefined;
   onClose: () => void;
   /** The fields; `errorAt` tells what the server says of one. */
   children: (errorAt: ErrorAt) => ReactNode;
 }
 
-/** A form that asks for a job and leads to it. */
-export function SubmitModal({ opened, title, action, submission, onClose, children }: Props) {
+/** A form that asks for jobs and leads to what follows. */
+export function SubmitModal({ opened, title, action, submission, onDone, onClose, children }: Props) {
   const submit = useSubmit();
   const navigate = useNavigate();
   const [key, setKey] = useState(() => crypto.randomUUID());
@@ -30,8 +32,11 @@ export function SubmitModal({ opened, title, action, submission, onClose, childr
   function send(event: SyntheticEvent) {
     event.preventDefault();
     if (submission === null) return;
-    submit.mutate({ submission, key }, {
-      onSuccess: (job) => void navigate({ to: "/jobs/$id", params: { id: job.id } }),
+    submit.mutate({ submissions: [submission].flat(), key }, {
+      onSuccess: ([job]) => {
+        if (onDone !== undefined) onDone();
+        else if (job !== undefined) void navigate({ to: "/jobs/$id", params: { id: job.id } });
+      },
       // Another try with other fields is another request.
       onError: () => setKey(crypto.randomUUID()),
     });

@@ -67,6 +67,7 @@ export function liveJobs(client: QueryClient) {
         refetch(...made(type, event.kind));
         // A schedule tells of the job that it enqueued.
         if (event.kind === "index") refetch(["schedules"]);
+        if (event.kind === "evaluate") refetch(jobKeys.evaluations);
       }
     }
   }

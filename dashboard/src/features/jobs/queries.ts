@@ -12,6 +12,7 @@ export const jobKeys = {
   lists: ["jobs", "list"] as const,
   list: (filter: JobSearch) => ["jobs", "list", filter] as const,
   counts: ["jobs", "counts"] as const,
+  evaluations: ["jobs", "evaluations"] as const,
   one: (id: string) => ["jobs", "one", id] as const,
   logs: (id: string) => ["jobs", "logs", id] as const,
   items: (id: string) => ["jobs", "items", id] as const,
@@ -34,6 +35,12 @@ export function jobList(filter: JobSearch, limit = 50) {
     placeholderData: keepPreviousData,
   });
 }
+
+/** The newest evaluations of all indexes, with what they measured. */
+export const evaluations = queryOptions({
+  queryKey: jobKeys.evaluations,
+  queryFn: ({ signal }) => takeAll((cursor) => api.GET("/v1/jobs", { params: { query: { kind: "evaluate", limit: 100, cursor } }, signal }), 3),
+});
 
 export const jobCounts = queryOptions({
   queryKey: jobKeys.counts,
@@ -66,25 +73,31 @@ export function jobToItsEnd(id: string) {
   });
 }
 
-/** Asks for a job. The key makes a second click the same request. */
+/** Asks for jobs, one after the other until one is refused. The key makes a second click the same request. */
 export function useSubmit() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: ({ submission, key }: { submission: Submission; key: string }) => {
-      const headers = { "Idempotency-Key": key };
-      switch (submission.kind) {
-        case "train":
-          return take(api.POST("/v1/jobs/train", { headers, body: submission.body }));
-        case "index":
-          return take(api.POST("/v1/jobs/index", { headers, body: submission.body }));
-        case "evaluate":
-          return take(api.POST("/v1/jobs/evaluate", { headers, body: submission.body }));
-        case "rebuild":
-          return take(api.POST("/v1/jobs/rebuild", { headers, body: submission.body }));
-      }
+    mutationFn: async ({ submissions, key }: { submissions: Submission[]; key: string }) => {
+      const jobs: Job[] = [];
+      for (const [place, submission] of submissions.entries()) jobs.push(await submitted(submission, `${key}-${place}`));
+      return jobs;
     },
-    onSuccess: () => client.invalidateQueries({ queryKey: jobKeys.all }),
+    onSettled: () => client.invalidateQueries({ queryKey: jobKeys.all }),
   });
+}
+
+function submitted(submission: Submission, key: string): Promise<Job> {
+  const headers = { "Idempotency-Key": key };
+  switch (submission.kind) {
+    case "train":
+      return take(api.POST("/v1/jobs/train", { headers, body: submission.body }));
+    case "index":
+      return take(api.POST("/v1/jobs/index", { headers, body: submission.body }));
+    case "evaluate":
+      return take(api.POST("/v1/jobs/evaluate", { headers, body: submission.body }));
+    case "rebuild":
+      return take(api.POST("/v1/jobs/rebuild", { headers, body: submission.body }));
+  }
 }
 
 /** One action on one job. */

@@ -2,7 +2,7 @@
 import { Table, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import type { Comparison } from "~/api/types";
-import { percent, significant } from "~/format/number";
+import { percent, points, significant } from "~/format/number";
 import { type SortedColumn, SortedTable } from "~/ui/SortedTable";
 
 interface Names {
@@ -27,12 +27,6 @@ export function tone(difference: number | null, higherIsBetter: boolean | null):
 function signed(difference: number | null): string {
   if (difference === null) return "–";
   return `${difference > 0 ? "+" : difference < 0 ? "−" : "±"}${significant(Math.abs(difference))}`;
-}
-
-/** A difference of shares in points of a percent. */
-function points(difference: number | null): string {
-  if (difference === null || difference === 0) return "";
-  return `${difference > 0 ? "+" : "−"}${Math.abs(difference * 100).toFixed(1)}`;
 }
 
 export function MetricDifferences({ names, rows }: { names: Names; rows: Comparison["metrics"] }) {
@@ -96,7 +90,7 @@ function change(key: "recall" | "precision" | "precision_at_10", label: string):
     value: (row) => row[key].difference,
     cell: (row) => {
       const { a, b, difference } = row[key];
-      return <>{percent(a, 0)} → {percent(b, 0)} <Text span inherit c={tone(difference, true)}>{points(difference)}</Text></>;
+      return <>{percent(a, 0)} → {percent(b, 0)} <Text span inherit c={tone(difference, true)}>{difference === null || difference === 0 ? "" : points(difference)}</Text></>;
     },
   };
 }
