@@ -1,16 +1,16 @@
 //! What has to be done again and again while the service runs.
 //!
 //! Waking due jobs, recovering those of lost workers and redelivering stranded ones skip rows that others hold,
-//! so every API process does them. Schedules, samples, pruning and the building of graphs are done by one process: the one whose session
+//! so every API process does them. Schedules, samples and pruning are done by one process: the one whose session
 //! holds the leader's lock, which the database frees when that process dies. An outage of the database delays the
 //! work and ends nothing.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use lookalike_shared::db::gallery::graphs::{self, Outgrown};
+use lookalike_shared::db::gallery::graphs::{self, Built, Outgrown};
 use lookalike_shared::db::schedules::{self, Outcome};
 use lookalike_shared::db::{
     self, DbError, PgConnection, PgPool, generations, jobs, leader, queue, queues, retention,
@@ -80,6 +80,7 @@ pub async fn run(state: Arc<State>) {
             repeat(&state.db, Chore::Recover),
             repeat(&state.db, Chore::Redeliver),
             lead_forever(&state),
+            build_graphs(&state),
         )
     };
     state.stop.run_until_cancelled(all).await;
@@ -117,7 +118,7 @@ async fn lead(state: &State) -> Result<(), DbError> {
         sleep(SAMPLE_EVERY).await;
     }
     // Side by side: a schedule does not wait for what takes long.
-    tokio::try_join!(follow_schedules(state), keep_house(state, &mut session), build_graphs(state))?;
+    tokio::try_join!(follow_schedules(state), keep_house(state, &mut session))?;
     Ok(())
 }
 
@@ -145,30 +146,32 @@ async fn follow_schedules(state: &State) -> Result<(), DbError> {
     }
 }
 
-/// Builds the graphs of partitions that have outgrown exact search, one after the other.
-async fn build_graphs(state: &State) -> Result<(), DbError> {
-    let Some(rows) = state.graph_from else { return std::future::pending().await };
+/// Builds the graphs of partitions that have outgrown exact search, one after the other. What failed, or was broken off, is
+/// left alone for a while.
+async fn build_graphs(state: &State) {
+    let Some(rows) = state.graph_from else { return };
+    let mut resting: HashMap<(i32, i32), Instant> = HashMap::new();
     loop {
         sleep(OUTGROWN_EVERY).await;
-        let Some(outgrown) = graphs::find_outgrown(&state.db, rows).await? else { continue };
+        resting.retain(|_, since| since.elapsed() < BUILD_AGAIN);
+        let except: Vec<(i32, i32)> = resting.keys().copied().collect();
+        // An outage is told by the other chores.
+        let Ok(Some(outgrown)) = graphs::find_outgrown(&state.db, rows, &except).await else { continue };
         let Outgrown { generation, class_id, rows, .. } = outgrown;
+        tracing::info!(generation, class_id, rows, "a partition has outgrown exact search: a graph is built");
         let started = Instant::now();
-        tracing::info!(
-            generation,
-            class_id,
-            rows,
-            "a partition has outgrown exact search; its graph is being built"
-        );
         let built = graphs::build_graph(&state.db, &outgrown).await;
         let seconds = started.elapsed().as_secs_f64();
         match built {
-            Ok(built) => {
-                tracing::info!(generation, class_id, seconds, ?built, "the building of a graph ended")
+            Ok(Built::Ready) => tracing::info!(generation, class_id, seconds, "a partition has its graph"),
+            Ok(Built::Elsewhere) => tracing::debug!(generation, class_id, "another process builds graphs"),
+            Ok(Built::Interrupted) => {
+                tracing::info!(generation, class_id, seconds, "the building of a graph was broken off");
+                resting.insert((generation, class_id), Instant::now());
             }
-            Err(error) if error.is_transient() => return Err(error),
             Err(error) => {
                 tracing::warn!(generation, class_id, %error, "the graph of a partition could not be built");
-                sleep(BUILD_AGAIN).await;
+                resting.insert((generation, class_id), Instant::now());
             }
         }
     }

@@ -243,8 +243,9 @@ impl Environment {
                 events: self.hours("LOOKALIKE_KEEP_EVENTS_HOURS"),
                 samples: self.hours("LOOKALIKE_KEEP_SAMPLES_HOURS"),
             },
-            graph_from: Some(self.parsed("LOOKALIKE_GRAPH_FROM", "a number of entries, or 0"))
-                .filter(|rows| *rows > 0),
+            graph_from: Some(self.parsed::<u32>("LOOKALIKE_GRAPH_FROM", "a number of entries, or 0"))
+                .filter(|rows| *rows > 0)
+                .map(i64::from),
         }
     }
 

@@ -244,8 +244,10 @@ pub async fn clear_generation(tx: &mut PgConnection, generation: i32) -> Result<
     let g = generation;
     let sql = format!("truncate gallery.g{g}, gallery.m{g}, gallery.t{g}");
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await?;
+    // Filling an empty leaf is far faster without.
+    graphs::drop_graphs(&mut *tx, generation).await?;
     let clear = sqlx::query!(
-        "update partitions set version = version + 1, rows = 0 where generation = $1",
+        "update partitions set version = version + 1, rows = 0, has_graph = false where generation = $1",
         generation
     );
     clear.execute(tx).await?;

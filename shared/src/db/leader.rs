@@ -10,6 +10,11 @@ const LEADER_LOCK: i64 = 712_095;
 /// # Errors
 /// [`DbError`].
 pub async fn try_lead(session: &mut PgConnection) -> Result<bool, DbError> {
-    let lock = sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "locked!""#, LEADER_LOCK);
+    try_lock(session, LEADER_LOCK).await
+}
+
+/// Takes an advisory lock for this session unless another one holds it.
+pub(super) async fn try_lock(session: &mut PgConnection, lock: i64) -> Result<bool, DbError> {
+    let lock = sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "locked!""#, lock);
     Ok(lock.fetch_one(session).await?)
 }

@@ -263,7 +263,7 @@ pub async fn mark_progress(
     let value = serde_json::json!(progress);
     let row = sqlx::query!(
         "update jobs set progress = $3, checkpoint = coalesce($4, checkpoint), updated_at = now(),
-             stored_attempt = case when $4::jsonb is null then stored_attempt else attempt end
+             stored_attempt = case when checkpoint is distinct from coalesce($4, checkpoint) then attempt else stored_attempt end
          where id = $1 and fence = $2 and state in ('running', 'cancelling') returning state, paused",
         job.0,
         fence,

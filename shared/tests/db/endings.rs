@@ -82,6 +82,11 @@ async fn an_outage_leaves_an_attempt_that_got_somewhere_unused() {
     assert!(mark_retrying(&db.pool, job, second.fence, &failure, Utc::now(), false).await.unwrap());
     let third = start(&db.pool, job, worker).await;
     assert_eq!((third.number, third.last_stored, third.fence), (2, 2, 3));
+    // To store the same again is to get nowhere.
+    mark_progress(&db.pool, job, third.fence, &progress, Some(&json!({}))).await.unwrap();
+    assert!(mark_retrying(&db.pool, job, third.fence, &failure, Utc::now(), true).await.unwrap());
+    let fourth = start(&db.pool, job, worker).await;
+    assert_eq!((fourth.number, fourth.last_stored), (3, 2));
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ async fn store(pool: &PgPool, generation: i32, entries: &[NewEntry]) -> Uuid {
 fn query(vector: &[f32]) -> MatchQuery<'_> {
     MatchQuery {
         classes: &[0, 1, 2],
-        graphs: &[],
+        approximate: &[],
         rank_by: RankBy::Embedding,
         vector,
         k: 10,

@@ -166,7 +166,7 @@ async fn a_dropped_generation_is_told_as_vanished() {
     gallery.store(gallery.first, &["photos/a.jpg"], DIMS[0]).await;
     let query = MatchQuery {
         classes: &[0, 1],
-        graphs: &[],
+        approximate: &[],
         rank_by: RankBy::Embedding,
         vector: &[0.5; DIMS[0] as usize],
         k: 1,

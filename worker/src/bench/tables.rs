@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use anyhow::Context;
-use lookalike_shared::db::gallery::graphs::{Outgrown, build_graph};
+use lookalike_shared::db::gallery::graphs::{Built, Outgrown, build_graph};
 use lookalike_shared::db::gallery::{
     MatchQuery, NewEntry, analyze_tables, bump_partitions, copy_entries, find_manifest, match_entries,
 };
@@ -90,7 +90,7 @@ pub async fn measure(stage: &Stage, options: &Options, report: &mut Report) -> a
         embedding_dim: i32::try_from(shape.values)?,
     };
     let started = Instant::now();
-    build_graph(&stage.db, &outgrown).await?;
+    anyhow::ensure!(build_graph(&stage.db, &outgrown).await? == Built::Ready, "the graph is not built");
     report.limit("tables.graph_build", started.elapsed().as_secs_f64(), "s");
     let size = generations::list_sizes(&stage.db, &[generation]).await?;
     let graph = size.first().map_or(0, |(_, bytes)| *bytes) as f64 - bytes;
@@ -133,7 +133,7 @@ async fn load(stage: &Stage, shape: Shape, generation: i32, report: &mut Report)
         bump_partitions(&mut *tx, generation, &changes).await?;
         db::commit(tx).await?;
         seconds += started.elapsed().as_secs_f64();
-        if first / COPIED % 500 == 0 {
+        if (first / COPIED).is_multiple_of(500) {
             tracing::info!(entries = first, seconds, "loading");
         }
     }
@@ -153,10 +153,10 @@ async fn queries(
     let (mut found, mut times) = (Vec::new(), Vec::new());
     for number in 0..count {
         // Of class 0, and none of the stored ones.
-        let vector = vector(shape, 0, u64::MAX - number);
+        let vector = vector(shape, 0, shape.entries + number);
         let query = MatchQuery {
             classes,
-            graphs,
+            approximate: graphs,
             rank_by: RankBy::Embedding,
             vector: &vector,
             k: K,

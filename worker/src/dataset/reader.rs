@@ -19,6 +19,8 @@ use crate::runtime::context::{JobContext, JobError};
 const BATCH: usize = 64;
 /// Batches under way at a time: one is decoded while another one is fetched and a third one waits to be used.
 const AHEAD: usize = 3;
+/// Objects that one store may refuse together; of so many none is left out for its own sake.
+const MANY: usize = 16;
 /// Files of a batch fetched at a time.
 const FETCHES: usize = 16;
 
@@ -102,8 +104,8 @@ async fn read<T: Send + 'static>(
     Ok(files.into_iter().zip(views).collect())
 }
 
-/// Fetches objects, several at a time, in order. What is missing or too large is told of its object; a store
-/// that fails is tried again by the next attempt.
+/// Fetches objects, several at a time, in order. What is missing, refused or too large is told of its object; a store that
+/// fails is tried again by the next attempt, and one that refuses many in a row is no source.
 ///
 /// # Errors
 /// The store's failure.
@@ -116,7 +118,13 @@ pub async fn fetch_all(
         let source = source.clone();
         async move { source.get(&key, limit).await }
     });
-    let fetched: Vec<_> = stream::iter(fetches).buffered(FETCHES).collect().await;
+    let mut fetched: Vec<_> = stream::iter(fetches).buffered(FETCHES).collect().await;
+    let is_denied =
+        |fetched: &Result<Bytes, StorageError>| matches!(fetched, Err(StorageError::Denied { .. }));
+    if fetched.len() >= MANY && fetched.iter().all(is_denied) {
+        fetched.truncate(1);
+        return Err(fetched.remove(0).map(|_| ()).expect_err("all are denied").into());
+    }
     fetched.into_iter().map(judge).collect()
 }
 

@@ -93,6 +93,9 @@ impl Pipeline {
         let progress = self.note_progress(&counts, None);
         self.context.progress_in(&mut tx, &progress, &checkpoint(&counts, &self.target)).await?;
         db::commit(tx).await?;
+        if counts.resumed() != self.counts.resumed() {
+            self.context.note_stored();
+        }
         self.counts = counts;
         Ok(())
     }
@@ -122,13 +125,16 @@ impl Pipeline {
         let progress: Progress = self.note_progress(&counts, Some("removing"));
         self.context.progress_in(&mut tx, &progress, &checkpoint(&counts, &self.target)).await?;
         db::commit(tx).await?;
+        if counts.resumed() != self.counts.resumed() {
+            self.context.note_stored();
+        }
         self.counts = counts;
         Ok(())
     }
 }
 
 fn checkpoint(counts: &Counts, target: &Target) -> serde_json::Value {
-    json!({ "counts": counts, "generation": target.generation })
+    json!({ "counts": counts.resumed(), "generation": target.generation })
 }
 
 /// Takes the generation's row. One that was swapped away meanwhile takes nothing more: another attempt goes on in the one

@@ -72,14 +72,14 @@ pub async fn find(db: &PgPool, generation: i32, wanted: &Wanted<'_>) -> Result<F
         RankBy::Probabilities => &wanted.vector.probabilities,
     };
     // Graphs are of embeddings.
-    let through_graph = |partition: &&&Partition| partition.has_graph && wanted.rank_by == RankBy::Embedding;
+    let of_embeddings = wanted.rank_by == RankBy::Embedding;
     let (graphs, exact): (Vec<&Partition>, Vec<&Partition>) =
-        probed.iter().partition(|partition| through_graph(&partition));
+        probed.iter().partition(|partition| partition.has_graph && of_embeddings);
     let [classes, graphs] =
         [exact, graphs].map(|part| part.iter().map(|partition| partition.class_id).collect::<Vec<_>>());
     let query = MatchQuery {
         classes: &classes,
-        graphs: &graphs,
+        approximate: &graphs,
         rank_by: wanted.rank_by,
         vector,
         k: i64::from(wanted.k),
@@ -88,18 +88,24 @@ pub async fn find(db: &PgPool, generation: i32, wanted: &Wanted<'_>) -> Result<F
         metadata: wanted.metadata,
         max_distance: wanted.min_similarity.filter(|similarity| *similarity > 0.0).map(|s| 1.0 / s - 1.0),
     };
-    let hits = if probed.iter().all(|partition| partition.rows == 0) {
-        Vec::new()
-    } else {
-        match_entries(db, generation, &query).await?
-    };
+    let (mut hits, mut approximate) = (Vec::new(), graphs.len());
+    if probed.iter().any(|partition| partition.rows > 0) {
+        hits = match_entries(db, generation, &query).await?;
+        // A graph is not searched to its end: entries that are wanted may lie where nothing else is.
+        if approximate > 0 && wanted.metadata.is_some() && hits.len() < wanted.k as usize {
+            let all: Vec<i32> = probed.iter().map(|partition| partition.class_id).collect();
+            hits = match_entries(db, generation, &MatchQuery { classes: &all, approximate: &[], ..query })
+                .await?;
+            approximate = 0;
+        }
+    }
     Ok(Found {
         hits,
         partitions: probed.len(),
         entries: probed.iter().map(|partition| partition.rows).sum(),
         of_partitions: partitions.len(),
         of_entries: partitions.iter().map(|partition| partition.rows).sum(),
-        approximate: graphs.len(),
+        approximate,
     })
 }
 

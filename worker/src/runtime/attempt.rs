@@ -164,8 +164,8 @@ impl Attempts {
         let attempt = &context.attempt;
         tracing::warn!(job.id = %attempt.job_id, job.kind = attempt.kind.as_str(), attempt = attempt.number,
             code = failure.code, detail = failure.detail, "attempt failed");
-        // An outage that cuts a job off which was getting on is nobody's fault; every turn like that brings it nearer
-        // to its end.
+        // An outage that cuts a job off which was getting on is nobody's fault, and every turn like that brings it nearer to
+        // its end.
         let spare = context.has_stored() && failure.is_outage();
         if attempt.number >= attempt.max_attempts && !spare {
             return self.finish(context, Ending::Failed(failure)).await;

@@ -102,6 +102,11 @@ impl JobContext {
         Self { attempt, services, stop, started: Instant::now(), lines, stored }
     }
 
+    /// To be told when something is stored that a later attempt need not do again.
+    pub fn note_stored(&self) {
+        self.stored.store(true, Ordering::Relaxed);
+    }
+
     /// Whether this attempt got somewhere: a later one goes on from what it stored.
     pub fn has_stored(&self) -> bool {
         self.stored.load(Ordering::Relaxed)
@@ -168,10 +173,7 @@ impl JobContext {
         checkpoint: &Value,
     ) -> Result<(), JobError> {
         let (job, fence) = (self.attempt.job_id, self.attempt.fence);
-        self.heed(db::queue::mark_progress(tx, job, fence, progress, Some(checkpoint)).await?)?;
-        // The commit may still fail; what it decides is how soon the job is tried again.
-        self.stored.store(true, Ordering::Relaxed);
-        Ok(())
+        self.heed(db::queue::mark_progress(tx, job, fence, progress, Some(checkpoint)).await?)
     }
 
     /// Ends the job with `result` as the last statement of a transaction.

@@ -5,14 +5,16 @@
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgExecutor, PgPool};
 
-use super::super::DbError;
+use super::super::{DbError, leader};
 
 /// The most values of a `halfvec` that pgvector makes graphs of.
 const MOST_VALUES: i32 = 4_000;
 /// The most memory for a graph while it is built, in MB; a larger one is built on with the disk's help.
 const MOST_MEMORY: i64 = 2_048;
+/// The advisory lock of whoever builds a graph.
+const BUILDING_LOCK: i64 = 712_096;
 /// Candidates that a search through a graph keeps at least, and at most: pgvector allows no more.
-const CANDIDATES: std::ops::RangeInclusive<i64> = 200..=1_000;
+const CANDIDATES: std::ops::RangeInclusive<i64> = 400..=1_000;
 
 /// A leaf, and how far its graph is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,15 +53,23 @@ impl Outgrown {
 pub enum Built {
     /// Searches of the leaf use it now.
     Ready,
+    /// Another process builds one: one at a time is enough.
+    Elsewhere,
     /// The leaf is gone, or somebody needed its table and broke the building off.
     Interrupted,
 }
 
-/// The largest leaf with at least `rows` entries that has no graph and that no job is filling.
+/// The largest leaf with at least `rows` entries that has no graph and that no job is filling, but none of `except`
+/// (generation, class). None where pgvector cannot search graphs with filters (before 0.8).
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn find_outgrown(db: impl PgExecutor<'_>, rows: i64) -> Result<Option<Outgrown>, DbError> {
+pub async fn find_outgrown(
+    db: impl PgExecutor<'_>,
+    rows: i64,
+    except: &[(i32, i32)],
+) -> Result<Option<Outgrown>, DbError> {
+    let (generations, classes): (Vec<i32>, Vec<i32>) = except.iter().copied().unzip();
     let leaf = sqlx::query_as!(
         Outgrown,
         "select p.generation, p.class_id, p.rows, m.embedding_dim
@@ -68,9 +78,17 @@ pub async fn find_outgrown(db: impl PgExecutor<'_>, rows: i64) -> Result<Option<
            and not exists (
                select from jobs j
                where j.finished_at is null and j.kind in ('index', 'rebuild') and (j.checkpoint ->> 'generation')::int = g.id)
+           and not exists (
+               select from unnest($3::int[], $4::int[]) as e (generation, class_id)
+               where e.generation = p.generation and e.class_id = p.class_id)
+           and exists (
+               select from pg_extension
+               where extname = 'vector' and string_to_array(extversion, '.')::int[] >= '{0,8}')
          order by p.rows desc limit 1",
         rows,
         MOST_VALUES,
+        &generations,
+        &classes,
     );
     Ok(leaf.fetch_optional(db).await?)
 }
@@ -80,9 +98,13 @@ pub async fn find_outgrown(db: impl PgExecutor<'_>, rows: i64) -> Result<Option<
 /// # Errors
 /// [`DbError`]; another try starts over.
 pub async fn build_graph(pool: &PgPool, outgrown: &Outgrown) -> Result<Built, DbError> {
+    // A session of its own: what it is set to, and its lock, end with it.
     let mut session = pool.acquire().await?.detach();
-    let built = build(&mut session, outgrown).await;
-    // What the session was set to is nobody else's.
+    let built = match leader::try_lock(&mut session, BUILDING_LOCK).await {
+        Ok(true) => build(&mut session, outgrown).await,
+        Ok(false) => Ok(Built::Elsewhere),
+        Err(error) => Err(error),
+    };
     _ = session.close().await;
     match built {
         Err(error) if error.is_interrupted() => Ok(Built::Interrupted),
@@ -126,6 +148,23 @@ async fn is_valid(db: impl PgExecutor<'_>, leaf: &str) -> Result<Option<bool>, D
         leaf,
     );
     Ok(valid.fetch_optional(db).await?)
+}
+
+/// Drops the graphs of a generation, whole ones and what is left of others. The transaction holds its tables.
+pub(super) async fn drop_graphs(tx: &mut PgConnection, generation: i32) -> Result<(), DbError> {
+    let sql = format!(
+        "do $$ declare graph text; begin
+             for graph in
+                 select i.indexrelid::regclass::text from partitions p
+                 join pg_index i on i.indexrelid = to_regclass('gallery.g{generation}_' || p.class_id || '_hnsw')
+                 where p.generation = {generation}
+             loop
+                 execute 'drop index ' || graph;
+             end loop;
+         end $$"
+    );
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(tx).await?;
+    Ok(())
 }
 
 /// The leaves of a generation whose graphs are being built.

@@ -28,8 +28,8 @@ pub struct Hit {
 pub struct MatchQuery<'a> {
     /// The partitions to look into exactly.
     pub classes: &'a [i32],
-    /// The partitions to look into through their graphs.
-    pub graphs: &'a [i32],
+    /// The partitions to look into through their graphs, nearly exactly.
+    pub approximate: &'a [i32],
     /// What distances are measured between.
     pub rank_by: RankBy,
     /// The query's vector of that kind.
@@ -61,16 +61,21 @@ pub async fn match_entries(
         RankBy::Embedding => "embedding <-> ($2::real[]::vector)::halfvec",
         RankBy::Probabilities => "probabilities <-> $2::real[]::vector",
     };
-    let columns = format!("select entry_id, class_id, uri, metadata, {distance} as distance");
+    let columns = "select entry_id, class_id, uri, metadata";
     let wanted = "($4::uuid is null or entry_id <> $4) and ($5::text is null or uri <> $5) and ($6::jsonb is null or metadata @> $6)";
-    let mut parts = Vec::with_capacity(1 + query.graphs.len());
-    // Of no class at all, PostgreSQL would make a plan for every leaf.
-    if !query.classes.is_empty() || query.graphs.is_empty() {
-        parts.push(format!("{columns} from gallery.g{generation} where class_id = any($1) and {wanted}"));
-    }
-    for class in query.graphs {
+    let mut parts = Vec::with_capacity(1 + query.approximate.len());
+    // Of no class at all, PostgreSQL would make a plan for every leaf. What is added to the distance, nothing, keeps an
+    // order by it from going through a graph.
+    if !query.classes.is_empty() || query.approximate.is_empty() {
         parts.push(format!(
-            "({columns} from gallery.g{generation}_{class} where {wanted} order by {distance} limit $3)"
+            "({columns}, ({distance}) + 0 as distance from gallery.g{generation} where class_id = any($1) and {wanted}
+              order by distance, entry_id limit $3)"
+        ));
+    }
+    for class in query.approximate {
+        parts.push(format!(
+            "({columns}, {distance} as distance from gallery.g{generation}_{class} where {wanted}
+              order by {distance} limit $3)"
         ));
     }
     let sql = format!(
@@ -86,7 +91,7 @@ pub async fn match_entries(
         .bind(query.exclude_uri)
         .bind(query.metadata)
         .bind(query.max_distance);
-    if query.graphs.is_empty() {
+    if query.approximate.is_empty() {
         return Ok(hits.fetch_all(&mut *db.acquire().await?).await?);
     }
     let mut tx = db.begin().await?;

@@ -6,6 +6,7 @@ use lookalike_shared::db::items::{NewItem, insert_items};
 use lookalike_shared::domain::progress::Meter;
 
 use super::{Cache, CacheError, Found, Pack, PackKey, PackWriter, Prepared};
+use crate::dataset::Unreadable;
 use crate::dataset::{ListedSet, Reader, Views, picture_limits, unreadable};
 use crate::picture::Picture;
 use crate::runtime::context::{JobContext, JobError, LogLevel, PROGRESS_INTERVAL};
@@ -69,6 +70,8 @@ pub async fn pictures_of(
     let limits = picture_limits(&context.services.limits);
     let key = PackKey::of(&set.source, &set.listing.files, side, &limits);
     match find(context.services.cache.clone(), key.clone()).await? {
+        // What the store did not give then, it may give now.
+        Found::Pack(pack) if !is_whole(&pack.read) => {}
         Found::Pack(pack) => {
             let items = unreadable(set.listing.files.iter().zip(&pack.read));
             reading.advance(context, set.listing.len(), &items).await?;
@@ -90,6 +93,12 @@ pub async fn pictures_of(
     let line = format!("{} files of {set} read in {seconds:.2} s, {rate:.0} per second", key.files());
     context.log(LogLevel::Info, line).await;
     Ok(pack)
+}
+
+/// Whether all that is missing is missing for what the files themselves are.
+fn is_whole<T>(read: &[Result<T, Unreadable>]) -> bool {
+    let passes = |reason: &Unreadable| ["denied", "changed"].contains(&&*reason.code);
+    !read.iter().any(|read| read.as_ref().is_err_and(passes))
 }
 
 async fn find(cache: Cache, key: PackKey) -> Result<Found, JobError> {
@@ -141,4 +150,17 @@ async fn off_the_loop<T: Send + 'static>(
 ) -> Result<T, JobError> {
     let done = tokio::task::spawn_blocking(work).await;
     Ok(done.map_err(|error| JobError::retry("panic", error.to_string()))??)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_store_refused_is_asked_for_again() {
+        let unreadable = |code: &str| Err(Unreadable { code: code.to_owned(), detail: String::new() });
+        assert!(is_whole(&[Ok(()), unreadable("corrupt"), unreadable("too_large")]));
+        assert!(!is_whole(&[Ok(()), unreadable("denied")]));
+        assert!(!is_whole::<()>(&[unreadable("changed")]));
+    }
 }

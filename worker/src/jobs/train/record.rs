@@ -94,7 +94,9 @@ pub async fn find_checkpoint(context: &JobContext) -> Result<Option<Bytes>, JobE
 /// # Errors
 /// The store's failure.
 pub async fn keep_checkpoint(context: &JobContext, bytes: Bytes) -> Result<(), StorageError> {
-    context.storage().artifacts().put(&checkpoint_key(context), bytes).await
+    context.storage().artifacts().put(&checkpoint_key(context), bytes).await?;
+    context.note_stored();
+    Ok(())
 }
 
 /// Deletes all that is kept of the run: the next attempt starts over.
