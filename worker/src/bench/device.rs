@@ -128,20 +128,25 @@ fn decoding(files: &Arc<Vec<bytes::Bytes>>) -> anyhow::Result<(f64, f64, f64, Ve
     let limits = Limits::default();
     let one =
         |file: &bytes::Bytes| -> anyhow::Result<Vec<u8>> { Ok(prepare(&decode(file, &limits)?, IMAGE_SIZE)) };
-    let started = Instant::now();
     let pixels = files.par_iter().map(one).collect::<Result<Vec<_>, _>>()?.concat();
-    let rate = files.len() as f64 / started.elapsed().as_secs_f64();
-    let started = Instant::now();
-    files.par_iter().try_for_each(|file| -> anyhow::Result<()> {
-        std::hint::black_box(read_picture(file, &limits, IMAGE_SIZE)?);
-        Ok(())
-    })?;
-    let read_rate = files.len() as f64 / started.elapsed().as_secs_f64();
+    let (mut rates, mut read_rates) = (Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        let started = Instant::now();
+        files.par_iter().try_for_each(|file| one(file).map(|pixels| drop(std::hint::black_box(pixels))))?;
+        rates.push(files.len() as f64 / started.elapsed().as_secs_f64());
+        let started = Instant::now();
+        files.par_iter().try_for_each(|file| -> anyhow::Result<()> {
+            std::hint::black_box(read_picture(file, &limits, IMAGE_SIZE)?);
+            Ok(())
+        })?;
+        read_rates.push(files.len() as f64 / started.elapsed().as_secs_f64());
+    }
     let mut singles = Vec::new();
     for file in files.iter().take(SINGLES) {
         let started = Instant::now();
         std::hint::black_box(one(file)?);
         singles.push(started.elapsed().as_secs_f64() * 1e3);
     }
-    Ok((rate, read_rate, percentile(&mut singles, 0.5), pixels))
+    let middle = |rates: &mut Vec<f64>| percentile(rates, 0.5);
+    Ok((middle(&mut rates), middle(&mut read_rates), middle(&mut singles), pixels))
 }

@@ -9,6 +9,8 @@ use uuid::Uuid;
 use super::super::DbError;
 use super::NewEntry;
 
+/// Bytes of a message: PostgreSQL takes memory for each, anew for large ones.
+const MESSAGE: usize = 64 << 10;
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
 /// Loads entries into a generation: vectors, manifest and thumbnails, one COPY each; PostgreSQL routes vectors to their
@@ -41,17 +43,15 @@ pub async fn copy_entries(
 
 async fn send(tx: &mut PgConnection, sql: &str, data: BytesMut) -> Result<(), DbError> {
     let mut copy = tx.copy_in_raw(sql).await?;
-    match copy.send(data.freeze()).await {
-        Ok(_) => {
-            copy.finish().await?;
-            Ok(())
-        }
-        Err(error) => {
+    for part in data.chunks(MESSAGE) {
+        if let Err(error) = copy.send(part).await {
             // The first error tells more than the abort's own.
             _ = copy.abort("sending failed").await;
-            Err(error.into())
+            return Err(error.into());
         }
     }
+    copy.finish().await?;
+    Ok(())
 }
 
 /// Rows of so many columns in the binary format, header and trailer included.
