@@ -4,12 +4,13 @@ use lookalike_shared::domain::backbone;
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::engine::{Answers, Engine, EngineError, EngineInfo, ModelSpec};
-use crate::network::{Mode, Network, Normalisation, Pictures, unit_length};
+use crate::network::{Mode, Network, Normalisation, Pictures, Precision, unit_length};
 
 /// A network in evaluation mode, its batch norms merged into its convolutions.
 #[derive(Debug)]
 pub struct TorchEngine {
     network: Network,
+    precision: Precision,
     normalisation: Normalisation,
     image_size: usize,
 }
@@ -21,16 +22,25 @@ impl TorchEngine {
     /// When the architecture is unknown, the weights are not its weights or have another number of classes, or the
     /// device lacks memory.
     pub fn load(spec: &ModelSpec, device: Device) -> Result<Self, EngineError> {
+        Self::load_in(spec, device, Precision::F32)
+    }
+
+    /// Loads a model that computes in these numbers.
+    ///
+    /// # Errors
+    /// As [`TorchEngine::load`], or when the device does not know the numbers.
+    pub fn load_in(spec: &ModelSpec, device: Device, precision: Precision) -> Result<Self, EngineError> {
         let backbone = backbone::variant(&spec.backbone, spec.embedding_dim)?;
         let network = Network::from_weights(backbone, &spec.weights, device)?;
         if network.classes() != spec.classes {
             return Err(EngineError::OtherClasses { weights: network.classes(), model: spec.classes });
         }
-        Ok(Self {
-            network: network.folded()?,
-            normalisation: spec.normalisation,
-            image_size: spec.image_size,
-        })
+        let folded = network.folded()?;
+        let network = match precision {
+            Precision::F32 => folded,
+            Precision::Bf16 => tch::no_grad(|| folded.in_bf16())?,
+        };
+        Ok(Self { network, precision, normalisation: spec.normalisation, image_size: spec.image_size })
     }
 }
 
@@ -58,7 +68,10 @@ impl Engine for TorchEngine {
     fn describe(&self) -> EngineInfo {
         EngineInfo {
             engine: "torch",
-            precision: "f32",
+            precision: match self.precision {
+                Precision::F32 => "f32",
+                Precision::Bf16 => "bf16",
+            },
             device: match self.network.device() {
                 Device::Cpu => "cpu".to_owned(),
                 Device::Cuda(index) => format!("cuda:{index}"),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use lookalike_shared::domain::backbone::{BatchNorm2d, Op};
-use tch::{TchError, Tensor};
+use tch::{Kind, TchError, Tensor};
 
 use super::tensors::{NamedTensor, Tensors};
 use super::{Network, NetworkError, layout};
@@ -40,6 +40,29 @@ impl Network {
         }
         let tensors = Tensors::new(&folding.backbone, list);
         Ok(Self::assemble(Cow::Owned(folding.backbone), self.classes, self.device, tensors))
+    }
+}
+
+impl Network {
+    /// The same network that computes its answers in bf16: weights of convolutions and matrix products are converted once, for
+    /// good, and maps lie channels last. For [`super::Mode::Eval`] only, and not to be saved.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn in_bf16(mut self) -> Result<Network, NetworkError> {
+        let mut list = Vec::new();
+        for NamedTensor { parameter, tensor } in self.tensors.iter() {
+            // Statistics, scale and shift of batch norms stay as they are.
+            let multiplies = matches!(self.backbone.layer(parameter.layer).op, Op::Conv2d(_) | Op::Linear(_));
+            let tensor = match multiplies {
+                true => layout::channels_last(&tensor.f_to_kind(Kind::BFloat16)?)?,
+                false => tensor.shallow_clone(),
+            };
+            list.push(NamedTensor { tensor, parameter: parameter.clone() });
+        }
+        self.tensors = Tensors::new(&self.backbone, list);
+        self.kind = Kind::BFloat16;
+        Ok(self)
     }
 }
 

@@ -33,9 +33,11 @@ pub enum Precision {
 }
 
 impl Mode<'_> {
-    fn kind(&self) -> Kind {
+    /// What a pass computes with through a network that answers in `eval`.
+    fn kind(&self, eval: Kind) -> Kind {
         match self {
-            Self::Eval | Self::Train { precision: Precision::F32, .. } => Kind::Float,
+            Self::Eval => eval,
+            Self::Train { precision: Precision::F32, .. } => Kind::Float,
             Self::Train { precision: Precision::Bf16, .. } => Kind::BFloat16,
         }
     }
@@ -179,13 +181,16 @@ impl<'a> Pass<'a> {
     fn new(network: &'a Network, mode: Mode<'a>) -> Self {
         let readers = network.plan.readers.clone();
         let outputs = readers.iter().map(|_| None).collect();
-        let kind = mode.kind();
+        let kind = mode.kind(network.kind);
         Self { network, mode, kind, outputs, readers }
     }
 
     fn start(&mut self, pictures: &Tensor) -> Result<(), TchError> {
         let pictures = pictures.f_to_kind(self.kind)?;
-        self.outputs[0] = Some(layout::preferred(&pictures, self.network.device)?);
+        self.outputs[0] = Some(match self.network.kind == Kind::BFloat16 {
+            true => layout::channels_last(&pictures)?,
+            false => layout::preferred(&pictures, self.network.device)?,
+        });
         Ok(())
     }
 

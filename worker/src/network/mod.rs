@@ -22,7 +22,7 @@ mod tests;
 use std::borrow::Cow;
 
 use lookalike_shared::domain::backbone::{Backbone, Mismatch, Op, ShapeError};
-use tch::{Device, TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 pub use forward::{Mode, Output, Precision};
 pub use ops::unit_length;
@@ -78,6 +78,8 @@ pub struct Network {
     device: Device,
     tensors: Tensors,
     frozen: Freeze,
+    /// What a pass in [`Mode::Eval`] computes with.
+    kind: Kind,
     /// By layer: whether a batch norm measures its batch while training.
     measures: Vec<bool>,
     plan: forward::Plan,
@@ -121,7 +123,8 @@ impl Network {
     fn assemble(backbone: Cow<'static, Backbone>, classes: usize, device: Device, tensors: Tensors) -> Self {
         let measures = vec![false; backbone.layers.len()];
         let plan = forward::Plan::new(&backbone);
-        Self { backbone, classes, device, tensors, frozen: Freeze::None, measures, plan }
+        let (frozen, kind) = (Freeze::None, Kind::Float);
+        Self { backbone, classes, device, tensors, frozen, kind, measures, plan }
     }
 
     /// The architecture.

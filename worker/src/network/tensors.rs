@@ -10,7 +10,7 @@ use tch::Tensor;
 pub struct NamedTensor {
     /// Name, shape and purpose.
     pub parameter: Parameter,
-    /// The value, `f32`.
+    /// The value, `f32`; `bf16` in a network that answers in it.
     pub tensor: Tensor,
 }
 

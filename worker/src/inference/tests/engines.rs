@@ -1,6 +1,7 @@
 //! OpenVINO against libtorch: the same weights must give the same answers.
 
 use super::*;
+use crate::network::Precision;
 
 /// Sides at which pooling to a grid of cells is the identity, and at which it is not.
 const MODELS: [(&str, usize); 8] = [
@@ -52,6 +53,23 @@ fn openvino_answers_as_libtorch_does() {
                 let furthest = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
                 assert!(furthest < off, "{backbone} {arithmetic:?} picture {picture}: {furthest}");
             }
+        }
+    }
+}
+
+/// As GPUs run networks where that agrees and is faster.
+#[test]
+fn libtorch_answers_in_bf16_as_it_does_in_f32() {
+    const EVERY_OP: [&str; 4] = ["alexnet", "mobilenet_v2", "efficientnet_b0", "densenet121"];
+    for (backbone, side) in MODELS.into_iter().filter(|(name, _)| EVERY_OP.contains(name)) {
+        let (spec, pictures) = model(backbone, side);
+        let expected = TorchEngine::load(&spec, Device::Cpu).unwrap().embed(&pictures).unwrap();
+        let mut engine = TorchEngine::load_in(&spec, Device::Cpu, Precision::Bf16).unwrap();
+        assert_eq!(engine.describe().precision, "bf16");
+        let answers = engine.embed(&pictures).unwrap();
+        for picture in 0..COUNT {
+            let agreement = cosine(answers.embedding(picture), expected.embedding(picture));
+            assert!(agreement >= choice::AGREEMENT, "{backbone} picture {picture}: {agreement}");
         }
     }
 }
