@@ -28,8 +28,8 @@ async fn a_new_index_is_empty_and_has_a_partition_per_class() {
     assert_eq!(
         index["partitions"],
         json!([
-            {"class": "bowl", "class_id": 0, "rows": 0, "version": 0},
-            {"class": "teapot", "class_id": 1, "rows": 0, "version": 0}
+            {"class": "bowl", "class_id": 0, "rows": 0, "version": 0, "graph": null},
+            {"class": "teapot", "class_id": 1, "rows": 0, "version": 0, "graph": null}
         ])
     );
     assert_eq!(index["generations"][0]["id"], generation);
