@@ -10,6 +10,21 @@ export const api = createClient<paths, "application/json">({
   fetch: (request) => globalThis.fetch(request),
 });
 
+/** What may be asked while nobody is signed in. */
+const OF_THE_SESSION = ["/v1/me", "/v1/session"];
+let closed = false;
+
+/** Once closed, nothing but the session is asked for: a part of the page that is still being put up asks in vain. */
+export function close(isClosed: boolean): void {
+  closed = isClosed;
+}
+
+api.use({
+  onRequest({ schemaPath }) {
+    if (closed && !OF_THE_SESSION.includes(schemaPath)) throw new DOMException("The session is over.", "AbortError");
+  },
+});
+
 /** A request that was refused, or never answered (`status` 0). */
 export class ApiError extends Error {
   constructor(

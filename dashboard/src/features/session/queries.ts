@@ -1,7 +1,7 @@
 // Who is signed in. The page keeps nothing but the server's HttpOnly cookie.
 import { notifications } from "@mantine/notifications";
 import { type Query, type QueryClient, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
-import { ApiError, api, take } from "~/api/client";
+import { ApiError, api, close, take } from "~/api/client";
 import type { Me, Scope } from "~/api/types";
 
 /** The key behind the session; null when there is none. */
@@ -9,7 +9,10 @@ export const session = queryOptions({
   queryKey: ["session"],
   queryFn: async ({ signal }): Promise<Me | null> => {
     try {
-      return await take(api.GET("/v1/me", { signal }));
+      const me = await take(api.GET("/v1/me", { signal }));
+      // Somebody may have signed in elsewhere.
+      close(false);
+      return me;
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) return null;
       throw error;
@@ -28,6 +31,7 @@ export function useSignIn() {
     mutationFn: (key: string) => take(api.POST("/v1/session", { body: { key } })),
     onSuccess: () => {
       forget(client);
+      close(false);
       return client.invalidateQueries({ queryKey: session.queryKey });
     },
   });
@@ -47,12 +51,14 @@ export function useSignOut() {
       // An answer that is on its way would bring the page back.
       await client.cancelQueries({ queryKey: session.queryKey });
       client.setQueryData(session.queryKey, null);
+      close(true);
       await unread(client);
       await take(api.DELETE("/v1/session"));
     },
     onSuccess: () => forget(client),
     // The session is still there: so is the page, once the server has said so.
     onError: (error) => {
+      close(false);
       notifications.show({ color: "red", title: "Could not sign out", message: error.message });
       return client.invalidateQueries({ queryKey: session.queryKey });
     },
