@@ -1,11 +1,9 @@
 //! Bulk indexing: the whole pipeline against its stages alone, a second sync, and how memory grows with objects.
 
-use std::time::Instant;
-
-use lookalike_shared::db::gallery::{NewEntry, bump_partitions, copy_entries};
+use lookalike_shared::db::PgListener;
+use lookalike_shared::db::gallery::NewEntry;
 use lookalike_shared::db::jobs::Job;
 use lookalike_shared::db::queue::NewJob;
-use lookalike_shared::db::{self, PgListener};
 use lookalike_shared::domain::name::Name;
 use lookalike_shared::jobs::{Index, IndexMode, Submission};
 use serde_json::Map;
@@ -75,13 +73,7 @@ async fn copying(stage: &Stage, report: &mut Report) -> anyhow::Result<()> {
     let mut seconds = 0.0;
     for turn in 0..COPIES {
         let entries: Vec<NewEntry> = (0..COPIED).map(|number| entry(&stage.model, turn, number)).collect();
-        let changes: Vec<(i32, i64)> = entries.iter().map(|entry| (entry.class_id, 1)).collect();
-        let started = Instant::now();
-        let mut tx = db::begin(&stage.db).await?;
-        copy_entries(&mut tx, generation, &entries, Uuid::nil()).await?;
-        bump_partitions(&mut *tx, generation, &changes).await?;
-        db::commit(tx).await?;
-        seconds += started.elapsed().as_secs_f64();
+        seconds += stage.copy(generation, &entries).await?;
     }
     report.limit("copy_rate", (COPIED * COPIES) as f64 / seconds, "entries/s");
     Ok(())

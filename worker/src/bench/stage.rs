@@ -4,10 +4,12 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use jpeg_encoder::{ColorType, Encoder};
+use lookalike_shared::db::gallery::{NewEntry, bump_partitions, copy_entries};
 use lookalike_shared::db::jobs::{Job, Standing, get_job, list_standings};
 use lookalike_shared::db::models::{NewModel, insert_model};
 use lookalike_shared::db::queue::{NewJob, cancel_jobs, enqueue};
@@ -133,6 +135,20 @@ impl Stage {
         indexes::activate_generation(&mut tx, id, generation).await?;
         db::commit(tx).await?;
         Ok(generation)
+    }
+
+    /// Copies entries into a generation, as indexing commits them, and gives the seconds that took.
+    ///
+    /// # Errors
+    /// The database refuses them.
+    pub async fn copy(&self, generation: i32, entries: &[NewEntry]) -> anyhow::Result<f64> {
+        let changes: Vec<(i32, i64)> = entries.iter().map(|entry| (entry.class_id, 1)).collect();
+        let started = Instant::now();
+        let mut tx = db::begin(&self.db).await?;
+        copy_entries(&mut tx, generation, entries, Uuid::nil()).await?;
+        bump_partitions(&mut *tx, generation, &changes).await?;
+        db::commit(tx).await?;
+        Ok(started.elapsed().as_secs_f64())
     }
 
     /// Draws small pictures, a thousand to a folder and a thousand different ones, the rest under further names. Gives

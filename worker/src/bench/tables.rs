@@ -7,9 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use lookalike_shared::db::gallery::graphs::{Built, Outgrown, build_graph};
-use lookalike_shared::db::gallery::{
-    MatchQuery, NewEntry, analyze_tables, bump_partitions, copy_entries, find_manifest, match_entries,
-};
+use lookalike_shared::db::gallery::{MatchQuery, NewEntry, analyze_tables, find_manifest, match_entries};
 use lookalike_shared::db::{self, generations, indexes};
 use lookalike_shared::domain::search::RankBy;
 use rand::{Rng, RngExt, SeedableRng};
@@ -126,13 +124,7 @@ async fn load(stage: &Stage, shape: Shape, generation: i32, report: &mut Report)
         let numbers = first..(first + COPIED).min(shape.entries);
         let mut entries: Vec<NewEntry> = numbers.into_par_iter().map(|number| entry(shape, number)).collect();
         entries.sort_by_key(|entry| entry.class_id);
-        let changes: Vec<(i32, i64)> = entries.iter().map(|entry| (entry.class_id, 1)).collect();
-        let started = Instant::now();
-        let mut tx = db::begin(&stage.db).await?;
-        copy_entries(&mut tx, generation, &entries, Uuid::nil()).await?;
-        bump_partitions(&mut *tx, generation, &changes).await?;
-        db::commit(tx).await?;
-        seconds += started.elapsed().as_secs_f64();
+        seconds += stage.copy(generation, &entries).await?;
         if (first / COPIED).is_multiple_of(500) {
             tracing::info!(entries = first, seconds, "loading");
         }

@@ -93,10 +93,7 @@ impl Pipeline {
         let progress = self.note_progress(&counts, None);
         self.context.progress_in(&mut tx, &progress, &checkpoint(&counts, &self.target)).await?;
         db::commit(tx).await?;
-        if counts.resumed() != self.counts.resumed() {
-            self.context.note_stored();
-        }
-        self.counts = counts;
+        self.note_committed(counts);
         Ok(())
     }
 
@@ -125,11 +122,16 @@ impl Pipeline {
         let progress: Progress = self.note_progress(&counts, Some("removing"));
         self.context.progress_in(&mut tx, &progress, &checkpoint(&counts, &self.target)).await?;
         db::commit(tx).await?;
+        self.note_committed(counts);
+        Ok(())
+    }
+
+    /// What was counted is committed. Only what a later attempt need not do again is a step ahead.
+    fn note_committed(&mut self, counts: Counts) {
         if counts.resumed() != self.counts.resumed() {
             self.context.note_stored();
         }
         self.counts = counts;
-        Ok(())
     }
 }
 
