@@ -8,7 +8,7 @@ import { useMay } from "~/features/session/useMay";
 import { Confirm } from "~/ui/Confirm";
 import classes from "./BulkBar.module.css";
 import type { JobSearch } from "./filter";
-import { useBulkAction } from "./queries";
+import { useBulkAction } from "./actions";
 import { allows } from "./states";
 import type { Selection } from "./useSelection";
 

@@ -7,7 +7,7 @@ import type { Job, JobAction } from "~/api/types";
 import { useMay } from "~/features/session/useMay";
 import { Confirm } from "~/ui/Confirm";
 import { kindOf, summaryOf } from "./kinds";
-import { useJobAction } from "./queries";
+import { useJobAction } from "./actions";
 import { allows } from "./states";
 
 const DONE: Record<JobAction, string> = {

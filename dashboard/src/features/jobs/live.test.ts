@@ -1,4 +1,4 @@
-import { QueryClient } from "@tanstack/react-query";
+import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Job } from "~/api/types";
 import { advanced, liveJobs } from "./live";
@@ -78,5 +78,24 @@ describe("live jobs", () => {
     live.receive("resync", null);
     vi.advanceTimersByTime(1_000);
     expect(invalidate.mock.calls.map(([filter]) => filter?.queryKey)).toContainEqual(jobKeys.all);
+  });
+
+  it("ask no more for a job that is deleted from here, unless that is refused", async () => {
+    const { client, live } = setUp();
+    const queryFn = vi.fn(() => Promise.resolve(aJob()));
+    const seen = new QueryObserver(client, { queryKey: jobKeys.one("j1"), queryFn, staleTime: Infinity });
+    const close = seen.subscribe(() => undefined);
+    const deletion = (mutationFn: () => Promise<void>) =>
+      client.getMutationCache().build(client, { mutationKey: jobKeys.action("j1"), mutationFn }).execute("delete");
+    await expect(deletion(() => Promise.reject(new Error("refused")))).rejects.toThrow("refused");
+    live.receive("cancelled", anEvent({ state: "cancelled" }));
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(queryFn).toHaveBeenCalledTimes(1);
+    await deletion(() => Promise.resolve());
+    live.receive("deleted", anEvent());
+    live.receive("resync", null);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(queryFn).toHaveBeenCalledTimes(1);
+    close();
   });
 });

@@ -3,6 +3,7 @@
 import type { Query, QueryClient, QueryKey } from "@tanstack/react-query";
 import type { Job, JobEvent } from "~/api/types";
 import type { EventType } from "~/live/stream";
+import { leaving } from "./actions";
 import { jobKeys, type JobPages } from "./queries";
 import { record, text } from "./read";
 import { isFinal } from "./states";
@@ -51,7 +52,9 @@ export function liveJobs(client: QueryClient) {
       timer = undefined;
       const due = [...stale.values()];
       stale.clear();
-      for (const queryKey of due) void client.invalidateQueries({ queryKey, predicate: isAffordable }, { cancelRefetch: false });
+      const isLeft = leaving(client);
+      const predicate = (query: Query) => isAffordable(query) && !isLeft(query);
+      for (const queryKey of due) void client.invalidateQueries({ queryKey, predicate }, { cancelRefetch: false });
     }, FLUSH_MS);
   }
 

@@ -1,10 +1,10 @@
-// Reading and changing jobs.
+// Reading and submitting jobs.
 import {
   type InfiniteData, infiniteQueryOptions, keepPreviousData, queryOptions, useMutation, useQueryClient,
 } from "@tanstack/react-query";
 import { api, take, takeAll } from "~/api/client";
-import type { Job, JobAction, Page, Submissions } from "~/api/types";
-import { bulkWire, type JobSearch, wire } from "./filter";
+import type { Job, Page, Submissions } from "~/api/types";
+import { type JobSearch, wire } from "./filter";
 import { isFinal } from "./states";
 
 export const jobKeys = {
@@ -18,6 +18,8 @@ export const jobKeys = {
   items: (id: string) => ["jobs", "items", id] as const,
   metrics: (id: string) => ["jobs", "metrics", id] as const,
   steps: (id: string) => ["jobs", "steps", id] as const,
+  actions: ["jobs", "action"] as const,
+  action: (id: string) => ["jobs", "action", id] as const,
 };
 
 /** A kind of job and its request. */
@@ -98,38 +100,4 @@ function submitted(submission: Submission, key: string): Promise<Job> {
     case "rebuild":
       return take(api.POST("/v1/jobs/rebuild", { headers, body: submission.body }));
   }
-}
-
-/** One action on one job. */
-export function useJobAction(id: string) {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: async (action: JobAction) => {
-      const params = { path: { id } };
-      if (action === "cancel") await take(api.POST("/v1/jobs/{id}/cancel", { params }));
-      else if (action === "pause") await take(api.POST("/v1/jobs/{id}/pause", { params }));
-      else if (action === "resume") await take(api.POST("/v1/jobs/{id}/resume", { params }));
-      else if (action === "retry") await take(api.POST("/v1/jobs/{id}/retry", { params }));
-      else await take(api.DELETE("/v1/jobs/{id}", { params }));
-    },
-    onSuccess: async (_, action) => {
-      if (action !== "delete") return client.invalidateQueries({ queryKey: jobKeys.all });
-      // The page that is about to be left must not ask for it again.
-      await Promise.all([jobKeys.lists, jobKeys.counts].map((queryKey) => client.invalidateQueries({ queryKey })));
-    },
-  });
-}
-
-export type BulkTarget = { ids: string[] } | { matching: JobSearch };
-
-/** One action on many jobs: those named, or all that a filter matches. */
-export function useBulkAction() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: ({ action, target }: { action: JobAction; target: BulkTarget }) => {
-      const body = "ids" in target ? { action, ids: target.ids } : { action, filter: bulkWire(target.matching, Date.now()) };
-      return take(api.POST("/v1/jobs/bulk", { body }));
-    },
-    onSuccess: () => client.invalidateQueries({ queryKey: jobKeys.all }),
-  });
 }
