@@ -29,13 +29,13 @@ impl Vector {
 pub async fn embed(
     inference: &Inference,
     model: &StoredModel,
-    pixels: &[Vec<u8>],
+    pixels: Vec<Vec<u8>>,
     priority: Priority,
 ) -> Result<Vec<Vector>, JobError> {
     if pixels.is_empty() {
         return Ok(Vec::new());
     }
-    let pictures = Pictures::new(model.spec.image_size, pixels.concat())
+    let pictures = Pictures::apart(model.spec.image_size, pixels)
         .map_err(|error| JobError::permanent("invalid_pictures", error.to_string()))?;
     let answers = inference.embed(&model.spec, pictures, priority).await;
     let answers = answers.map_err(|error| JobError::retry("device_failed", error.to_string()))?;

@@ -21,33 +21,12 @@ const TURN: usize = 128;
 
 /// What the machine can do at most.
 pub struct Figures {
-    /// Pictures per second through decoding and resizing, all processors busy.
-    pub decode_rate: f64,
-    /// Pictures per second through the engine in full batches.
-    pub forward_rate: f64,
+    /// The most pictures per second that can be both decoded and embedded.
+    pub index_rate: f64,
     /// Decoding one picture, median, in milliseconds.
     pub decode_ms: f64,
     /// A forward pass of one picture, median, in milliseconds.
     pub forward_ms: f64,
-    /// The same network as a second one: AlexNet.
-    pub alexnet_rate: f64,
-    /// Whether decoding and forward passes share processors.
-    pub shared: bool,
-}
-
-impl Figures {
-    /// The most pictures per second that can be both decoded and embedded.
-    pub fn index_rate(&self) -> f64 {
-        self.index_rate_at(self.forward_rate)
-    }
-
-    /// The same for a network of another rate.
-    pub fn index_rate_at(&self, forward_rate: f64) -> f64 {
-        if self.shared {
-            return 1.0 / (1.0 / self.decode_rate + 1.0 / forward_rate);
-        }
-        self.decode_rate.min(forward_rate)
-    }
 }
 
 /// Times decoding and the engines, and the inference thread against the engine.
@@ -65,10 +44,10 @@ pub async fn measure(stage: &Stage, report: &mut Report) -> anyhow::Result<Figur
     );
     let pictures = Pictures::new(IMAGE_SIZE as usize, pixels)?;
     let (forward_rate, forward_ms) = forward(stage, &stage.model, "forward_rate", &pictures, report).await?;
-    let (alexnet_rate, _) = forward(stage, &stage.alexnet, "forward_rate.alexnet", &pictures, report).await?;
+    forward(stage, &stage.alexnet, "forward_rate.alexnet", &pictures, report).await?;
     report.limit("forward.engine.single", forward_ms, "ms");
-    let shared = !stage.chosen.device.is_cuda();
-    let figures = Figures { decode_rate, forward_rate, decode_ms, forward_ms, alexnet_rate, shared };
+    let index_rate = both(stage, decode_rate, forward_rate);
+    let figures = Figures { index_rate, decode_ms, forward_ms };
 
     let inference = Inference::start(stage.chosen.device, Options::for_device(stage.chosen.device))?;
     inference.prepare(&stage.model, Priority::Bulk).await?;
@@ -77,6 +56,37 @@ pub async fn measure(stage: &Stage, report: &mut Report) -> anyhow::Result<Figur
     let rate = pictures.len() as f64 / started.elapsed().as_secs_f64();
     report.row("forward.inference", rate, "pictures/s", forward_rate, "the engine alone");
     Ok(figures)
+}
+
+/// The most pictures per second that can be decoded at one rate and embedded at another.
+fn both(stage: &Stage, decode_rate: f64, forward_rate: f64) -> f64 {
+    if stage.chosen.device.is_cuda() {
+        return decode_rate.min(forward_rate);
+    }
+    1.0 / (1.0 / decode_rate + 1.0 / forward_rate)
+}
+
+/// The most pictures per second that can be both decoded and embedded now: what a virtual machine is given changes within
+/// minutes, so whoever compares measures again just before and just after.
+pub async fn index_rate(stage: &Stage, model: &Arc<ModelSpec>) -> anyhow::Result<f64> {
+    let (device, files, model) = (stage.chosen.device, stage.files.clone(), model.clone());
+    let timed = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
+        let files = &files[..files.len().min(TURNS * TURN)];
+        let pixels =
+            files[..files.len().min(TURN)].par_iter().map(prepared).collect::<Result<Vec<_>, _>>()?;
+        let pictures = Pictures::new(IMAGE_SIZE as usize, pixels.concat())?;
+        let batch = Options::for_device(device).max_batch;
+        let mut engine = load_engine(&model, device, EngineChoice::Auto, batch)?;
+        let (mut decode_rates, mut rates) = (Vec::new(), Vec::new());
+        for _ in 0..TURNS {
+            decode_rates
+                .push(pass(files, |file| prepared(file).map(|pixels| drop(std::hint::black_box(pixels))))?);
+            rates.push(rate(&mut *engine, &pictures, batch)?);
+        }
+        Ok((percentile(&mut decode_rates, 0.5), percentile(&mut rates, 0.5)))
+    });
+    let (decode_rate, forward_rate) = timed.await??;
+    Ok(both(stage, decode_rate, forward_rate))
 }
 
 /// The engine that is chosen against libtorch in `f32`: pictures per second in full batches, and milliseconds for one.
@@ -114,37 +124,44 @@ async fn forward(
 
 /// Pictures per second of one turn, in full batches.
 fn rate(engine: &mut dyn Engine, pictures: &Pictures, batch: usize) -> anyhow::Result<f64> {
-    let count = TURN.min(pictures.len()) / batch * batch;
+    let pictures = pictures.slice(0, TURN / batch * batch);
     let started = Instant::now();
-    for first in (0..count).step_by(batch) {
-        engine.embed(&pictures.slice(first, batch))?;
-    }
-    Ok(count as f64 / started.elapsed().as_secs_f64())
+    engine.embed_until(&pictures, batch, &|| false)?;
+    Ok(pictures.len() as f64 / started.elapsed().as_secs_f64())
+}
+
+/// A network's input from a file.
+fn prepared(file: &bytes::Bytes) -> anyhow::Result<Vec<u8>> {
+    Ok(prepare(&decode(file, &Limits::default())?, IMAGE_SIZE))
+}
+
+/// Files per second that all processors get through.
+fn pass(
+    files: &[bytes::Bytes],
+    work: impl Fn(&bytes::Bytes) -> anyhow::Result<()> + Send + Sync,
+) -> anyhow::Result<f64> {
+    let started = Instant::now();
+    files.par_iter().try_for_each(work)?;
+    Ok(files.len() as f64 / started.elapsed().as_secs_f64())
 }
 
 /// Pictures per second decoded and resized, the same with all that indexing keeps of them, milliseconds for one, and the
 /// prepared pixels of all.
 fn decoding(files: &Arc<Vec<bytes::Bytes>>) -> anyhow::Result<(f64, f64, f64, Vec<u8>)> {
     let limits = Limits::default();
-    let one =
-        |file: &bytes::Bytes| -> anyhow::Result<Vec<u8>> { Ok(prepare(&decode(file, &limits)?, IMAGE_SIZE)) };
-    let pixels = files.par_iter().map(one).collect::<Result<Vec<_>, _>>()?.concat();
+    let pixels = files.par_iter().map(prepared).collect::<Result<Vec<_>, _>>()?.concat();
     let (mut rates, mut read_rates) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
-        let started = Instant::now();
-        files.par_iter().try_for_each(|file| one(file).map(|pixels| drop(std::hint::black_box(pixels))))?;
-        rates.push(files.len() as f64 / started.elapsed().as_secs_f64());
-        let started = Instant::now();
-        files.par_iter().try_for_each(|file| -> anyhow::Result<()> {
+        rates.push(pass(files, |file| prepared(file).map(|pixels| drop(std::hint::black_box(pixels))))?);
+        read_rates.push(pass(files, |file| {
             std::hint::black_box(read_picture(file, &limits, IMAGE_SIZE)?);
             Ok(())
-        })?;
-        read_rates.push(files.len() as f64 / started.elapsed().as_secs_f64());
+        })?);
     }
     let mut singles = Vec::new();
     for file in files.iter().take(SINGLES) {
         let started = Instant::now();
-        std::hint::black_box(one(file)?);
+        std::hint::black_box(prepared(file)?);
         singles.push(started.elapsed().as_secs_f64() * 1e3);
     }
     let middle = |rates: &mut Vec<f64>| percentile(rates, 0.5);

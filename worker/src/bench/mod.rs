@@ -65,9 +65,9 @@ pub async fn run(settings: Settings, options: Options) -> anyhow::Result<()> {
         return finish(&stage, &report, options.output.as_deref());
     }
     if options.indexing {
-        let device = device::measure(&stage, &mut report).await?;
+        device::measure(&stage, &mut report).await?;
         let worker = stage.start_worker().await?;
-        indexing::measure(&stage, &device, &mut report).await?;
+        indexing::measure(&stage, &mut report).await?;
         indexing::scale(&stage, options.objects, &mut report).await?;
         worker.stop().await?;
         return finish(&stage, &report, options.output.as_deref());
@@ -81,7 +81,7 @@ pub async fn run(settings: Settings, options: Options) -> anyhow::Result<()> {
     let waiting = queue::fill(&stage, options.jobs).await?;
     let worker = stage.start_worker().await?;
     queue::draining(&stage, &waiting, &database, &mut report).await?;
-    let generation = indexing::measure(&stage, &device, &mut report).await?;
+    let generation = indexing::measure(&stage, &mut report).await?;
     queue::dispatch(&stage, generation, "idle", &database, &mut report).await?;
     searching::searching(&stage, &device, &mut report).await?;
     indexing::scale(&stage, options.objects, &mut report).await?;

@@ -39,7 +39,7 @@ pub async fn searching(stage: &Stage, device: &Figures, report: &mut Report) -> 
         "search.rate",
         rate,
         "searches/s",
-        device.index_rate(),
+        device.index_rate,
         "decoding and the engine in full batches",
     );
     Ok(())

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use jpeg_encoder::{ColorType, Encoder};
+use libjpeg_turbo_rs::{PixelFormat, Subsampling, compress};
 use lookalike_shared::db::gallery::{NewEntry, bump_partitions, copy_entries};
 use lookalike_shared::db::jobs::{Job, Standing, get_job, list_standings};
 use lookalike_shared::db::models::{NewModel, insert_model};
@@ -355,7 +355,5 @@ fn draw_one(number: u32, size: (u16, u16)) -> anyhow::Result<Vec<u8>> {
             rgb.extend([0, 1, 2].map(|channel| (blend(channel) + grain).clamp(0.0, 255.0) as u8));
         }
     }
-    let mut file = Vec::new();
-    Encoder::new(&mut file, 88).encode(&rgb, size.0, size.1, ColorType::Rgb)?;
-    Ok(file)
+    Ok(compress(&rgb, width, height, PixelFormat::Rgb, 88, Subsampling::S420)?)
 }

@@ -18,7 +18,7 @@ use crate::inference::Priority;
 use crate::runtime::context::{JobContext, JobError};
 
 /// Fewest pictures in a request that is full.
-const BATCH: usize = 64;
+const BATCH: usize = 128;
 /// Requests under way: one is answered while the next one waits.
 const AHEAD: usize = 2;
 /// How long pictures wait for others to fill their batch.
@@ -82,7 +82,7 @@ fn ask(context: &JobContext, target: &Target, mut batch: Vec<Prepared>) -> Answe
     AbortOnDropHandle::new(tokio::spawn(async move {
         let pixels: Vec<Vec<u8>> =
             batch.iter_mut().map(|prepared| std::mem::take(&mut prepared.picture.input)).collect();
-        let vectors = embed(&context.services.inference, &target.model, &pixels, Priority::Bulk).await?;
+        let vectors = embed(&context.services.inference, &target.model, pixels, Priority::Bulk).await?;
         Ok(batch.into_iter().zip(vectors).map(|(prepared, vector)| entry(prepared, vector)).collect())
     }))
 }

@@ -148,6 +148,15 @@ impl Engine for Chosen {
         self.engine.embed(pictures)
     }
 
+    fn embed_until(
+        &mut self,
+        pictures: &Pictures,
+        most: usize,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<Answers, EngineError> {
+        self.engine.embed_until(pictures, most, interrupted)
+    }
+
     fn describe(&self) -> EngineInfo {
         EngineInfo {
             pictures_per_second: self.pictures_per_second,

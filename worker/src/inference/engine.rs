@@ -173,6 +173,24 @@ pub trait Engine: Send {
     /// When the pictures are of another size than the model reads, or the device fails.
     fn embed(&mut self, pictures: &Pictures) -> Result<Answers, EngineError>;
 
+    /// The same of any number of pictures, at most `most` at a time. Ends early once it is `interrupted`, with answers for
+    /// at least `most` of them, the first ones.
+    ///
+    /// # Errors
+    /// As [`Engine::embed`].
+    fn embed_until(
+        &mut self,
+        pictures: &Pictures,
+        most: usize,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<Answers, EngineError> {
+        let mut answers = self.embed(&pictures.slice(0, most))?;
+        while answers.len() < pictures.len() && !interrupted() {
+            answers.append(self.embed(&pictures.slice(answers.len(), most))?);
+        }
+        Ok(answers)
+    }
+
     /// What this is.
     fn describe(&self) -> EngineInfo;
 }

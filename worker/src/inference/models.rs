@@ -13,22 +13,32 @@ pub(super) struct Models {
     /// How many stay loaded.
     capacity: usize,
     /// Pictures in the batch that a new model is warmed up with.
-    warm_up: usize,
+    most: usize,
     loaded: Vec<(Uuid, Box<dyn Engine>)>,
     /// What `loaded` holds, for others to see.
     shown: Loaded,
 }
 
 impl Models {
-    pub fn new(load: Load, capacity: usize, warm_up: usize, shown: Loaded) -> Self {
-        Self { load, capacity: capacity.max(1), warm_up, loaded: Vec::new(), shown }
+    pub fn new(load: Load, capacity: usize, most: usize, shown: Loaded) -> Self {
+        Self { load, capacity: capacity.max(1), most, loaded: Vec::new(), shown }
     }
 
-    /// Answers a batch. A model whose engine panics is forgotten, for its state cannot be trusted.
-    pub fn embed(&mut self, spec: &ModelSpec, pictures: &Pictures) -> Result<Answers, EngineError> {
+    /// Answers pictures, the first ones only when it is `interrupted`. A model whose engine panics is forgotten, for its
+    /// state cannot be trusted.
+    pub fn embed(
+        &mut self,
+        spec: &ModelSpec,
+        pictures: &Pictures,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<Answers, EngineError> {
+        let most = self.most;
         self.guarded(spec, |engine| {
-            let answers = engine.embed(pictures)?;
-            assert_eq!(answers.len(), pictures.len(), "an engine answers every picture");
+            let answers = engine.embed_until(pictures, most, interrupted)?;
+            assert!(
+                answers.len() >= pictures.len().min(most),
+                "an engine answers every picture that it is given"
+            );
             Ok(answers)
         })
     }
@@ -80,7 +90,7 @@ impl Models {
         let started = std::time::Instant::now();
         let mut engine = (self.load)(spec)?;
         let side = spec.image_size;
-        let black = vec![0; self.warm_up * side * side * 3];
+        let black = vec![0; self.most * side * side * 3];
         let pictures = Pictures::new(side, black).expect("a whole number of pictures");
         engine.embed(&pictures)?;
         let duration_ms = started.elapsed().as_millis() as u64;

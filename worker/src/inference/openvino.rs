@@ -155,6 +155,17 @@ impl OpenVinoEngine {
 
 impl Engine for OpenVinoEngine {
     fn embed(&mut self, pictures: &Pictures) -> Result<Answers, EngineError> {
+        self.embed_until(pictures, pictures.len(), &|| false)
+    }
+
+    /// Streams get their next batches while others are at work, whatever `most` says: nobody waits for more than what is
+    /// under way.
+    fn embed_until(
+        &mut self,
+        pictures: &Pictures,
+        most: usize,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<Answers, EngineError> {
         let (found, expected) = (pictures.side(), self.image_size);
         if found != expected {
             return Err(EngineError::OtherSize { found, expected });
@@ -165,8 +176,13 @@ impl Engine for OpenVinoEngine {
         };
         let left = pictures.len() % self.many.batch;
         let together = if left >= self.pad_from { pictures.len() } else { pictures.len() - left };
-        self.many.run(pictures, 0..together, &mut rows)?;
-        self.one.run(pictures, together..pictures.len(), &mut rows)?;
+        let mut done =
+            self.many.run(pictures, 0..together, &mut rows, &|done| done >= most && interrupted())?;
+        if done == together {
+            done += self.one.run(pictures, together..pictures.len(), &mut rows, &|_| false)?;
+        }
+        rows.probabilities.truncate(done * self.classes);
+        rows.embeddings.truncate(done * self.dimensions);
         Ok(Answers::new(self.classes, self.dimensions, rows.probabilities, rows.embeddings))
     }
 
@@ -234,9 +250,16 @@ impl Compiled {
         Ok(Self { batch, requests, _model: model })
     }
 
-    /// Answers the pictures of `range`, a batch a request, several requests at a time.
-    fn run(&mut self, pictures: &Pictures, range: Range<usize>, rows: &mut Rows) -> Result<(), EngineError> {
-        let done = self.try_run(pictures, range, rows);
+    /// Answers the pictures of `range`, a batch a request, several requests at a time, and gives how many: all, unless it
+    /// is to `end` when so many are answered or under way.
+    fn run(
+        &mut self,
+        pictures: &Pictures,
+        range: Range<usize>,
+        rows: &mut Rows,
+        end: &dyn Fn(usize) -> bool,
+    ) -> Result<usize, EngineError> {
+        let done = self.try_run(pictures, range, rows, end);
         if done.is_err() {
             // Nothing may be under way when the next pictures come.
             for request in &mut self.requests {
@@ -252,24 +275,33 @@ impl Compiled {
         pictures: &Pictures,
         range: Range<usize>,
         rows: &mut Rows,
-    ) -> Result<(), InferenceError> {
-        let batches: Vec<_> = range.clone().step_by(self.batch).collect();
-        let requests = self.requests.len();
-        let size = self.batch;
-        let part = |first: usize| first..(first + size).min(range.end);
-        for turn in 0..batches.len() + requests {
-            // What this request was given a round ago is taken before it gets its next batch.
-            let request = &mut self.requests[turn % requests];
-            if let Some(first) = turn.checked_sub(requests).and_then(|given| batches.get(given)) {
-                request.wait(FOREVER)?;
-                take(request, part(*first), rows)?;
-            }
-            if let Some(first) = batches.get(turn) {
-                give(request, pictures, part(*first))?;
+        end: &dyn Fn(usize) -> bool,
+    ) -> Result<usize, InferenceError> {
+        let (size, requests) = (self.batch, self.requests.len());
+        let part = |batch: usize| {
+            let first = range.start + batch * size;
+            first.min(range.end)..(first + size).min(range.end)
+        };
+        let mut batches = range.len().div_ceil(size);
+        let (mut given, mut taken) = (0, 0);
+        while taken < batches {
+            if given < batches && given - taken < requests {
+                if end(given * size) {
+                    batches = given;
+                    continue;
+                }
+                let request = &mut self.requests[given % requests];
+                give(request, pictures, part(given))?;
                 request.infer_async()?;
+                given += 1;
+            } else {
+                let request = &mut self.requests[taken % requests];
+                request.wait(FOREVER)?;
+                take(request, part(taken), rows)?;
+                taken += 1;
             }
         }
-        Ok(())
+        Ok((batches * size).min(range.len()))
     }
 
     /// What a batch takes in a full round of all requests.

@@ -117,7 +117,7 @@ impl DeviceThread {
         let mut pixels = Vec::new();
         jobs.iter().for_each(|job| pixels.extend_from_slice(&job.pictures.pixels()));
         let pictures = Pictures::new(jobs[0].pictures.side(), pixels).expect("whole pictures side by side");
-        match self.models.embed(&jobs[0].model, &pictures) {
+        match self.models.embed(&jobs[0].model, &pictures, &|| false) {
             Ok(answers) => {
                 let mut first = 0;
                 for job in jobs {
@@ -138,13 +138,14 @@ impl DeviceThread {
         }
     }
 
-    /// Answers the next batch of a request; gives it back when more is to be done.
+    /// Answers the next pictures of a request until a search comes; gives it back when more is to be done.
     fn advance(&mut self, mut job: Job) -> Option<Job> {
         if job.answer.is_closed() {
             return None;
         }
-        let batch = job.pictures.slice(job.answers.len(), self.max_batch);
-        match self.models.embed(&job.model, &batch) {
+        let left = job.pictures.slice(job.answers.len(), job.pictures.len());
+        let interrupted = || !self.searches.is_empty() || job.answer.is_closed();
+        match self.models.embed(&job.model, &left, &interrupted) {
             Ok(answers) => job.answers.append(answers),
             Err(error) => {
                 drop(job.answer.send(Err(error)));

@@ -132,7 +132,7 @@ async fn embed(
             }
         }
     }
-    let vectors = embedding::embed(&context.services.inference, model, &pixels, Priority::Bulk).await?;
+    let vectors = embedding::embed(&context.services.inference, model, pixels, Priority::Bulk).await?;
     Ok((files.into_iter().zip(vectors).collect(), unreadable))
 }
 

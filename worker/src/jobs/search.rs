@@ -129,7 +129,7 @@ async fn query_vector(
     let pixels = decode_files(context, files, model.image_size()).await?;
     timings.decode = elapsed_ms(started);
     let started = Instant::now();
-    let vectors = embed(&context.services.inference, model, &pixels, Priority::Search).await?;
+    let vectors = embed(&context.services.inference, model, pixels, Priority::Search).await?;
     timings.forward = elapsed_ms(started);
     Ok(mean(&vectors, &weights)?)
 }

@@ -19,15 +19,24 @@ pub struct PicturesError {
     side: usize,
 }
 
-/// Square pictures of one size, `u8` `[N, side, side, 3]`, red, green, blue: all of one buffer, or some of them.
+/// Square pictures of one size, `u8` `[N, side, side, 3]`, red, green, blue: all of those given, or some of them.
 ///
-/// The buffer may be memory or a mapped file; a clone, a slice and a selection share it.
+/// Their memory may be a mapped file; a clone, a slice and a selection share it.
 #[derive(Debug, Clone)]
 pub struct Pictures {
     side: usize,
-    pixels: Bytes,
-    /// Which pictures of the buffer these are, in this order; all when none.
+    given: Given,
+    /// Which of the pictures given these are, in this order; all when none.
     rows: Option<Arc<[u32]>>,
+}
+
+/// Where pictures lie.
+#[derive(Debug, Clone)]
+enum Given {
+    /// One after the other.
+    Together(Bytes),
+    /// Each in a buffer of its own.
+    Apart(Arc<[Bytes]>),
 }
 
 impl Pictures {
@@ -37,10 +46,22 @@ impl Pictures {
     /// When the length is not a multiple of one picture's.
     pub fn new(side: usize, pixels: impl Into<Bytes>) -> Result<Self, PicturesError> {
         let pixels = pixels.into();
-        if side == 0 || pixels.len() % (side * side * CHANNELS) != 0 {
+        if side == 0 || pixels.len() % picture_bytes(side) != 0 {
             return Err(PicturesError { bytes: pixels.len(), side });
         }
-        Ok(Self { side, pixels, rows: None })
+        Ok(Self { side, given: Given::Together(pixels), rows: None })
+    }
+
+    /// Pictures of `side` pixels on each side, each in a buffer of its own: none is copied.
+    ///
+    /// # Errors
+    /// When a buffer does not hold exactly one.
+    pub fn apart(side: usize, buffers: impl IntoIterator<Item = Vec<u8>>) -> Result<Self, PicturesError> {
+        let buffers: Arc<[Bytes]> = buffers.into_iter().map(Bytes::from).collect();
+        match buffers.iter().find(|buffer| side == 0 || buffer.len() != picture_bytes(side)) {
+            Some(buffer) => Err(PicturesError { bytes: buffer.len(), side }),
+            None => Ok(Self { side, given: Given::Apart(buffers), rows: None }),
+        }
     }
 
     /// Height and width of each picture.
@@ -50,7 +71,11 @@ impl Pictures {
 
     /// Number of pictures.
     pub fn len(&self) -> usize {
-        self.rows.as_ref().map_or(self.pixels.len() / self.picture_bytes(), |rows| rows.len())
+        match (&self.rows, &self.given) {
+            (Some(rows), _) => rows.len(),
+            (None, Given::Together(pixels)) => pixels.len() / picture_bytes(self.side),
+            (None, Given::Apart(buffers)) => buffers.len(),
+        }
     }
 
     /// Whether there is none.
@@ -60,31 +85,36 @@ impl Pictures {
 
     /// The pixels of one picture, `[side, side, 3]`.
     pub fn get(&self, index: usize) -> &[u8] {
-        let length = self.picture_bytes();
         let row = self.row(index) as usize;
-        &self.pixels[row * length..(row + 1) * length]
+        match &self.given {
+            Given::Together(pixels) => &pixels[row * picture_bytes(self.side)..][..picture_bytes(self.side)],
+            Given::Apart(buffers) => &buffers[row],
+        }
     }
 
-    /// The pixels of all pictures, one after the other: the buffer itself, or a copy when pictures were selected.
+    /// The pixels of all pictures, one after the other: those given, or a copy when they lie apart or were selected.
     pub fn pixels(&self) -> Cow<'_, [u8]> {
-        if self.rows.is_none() {
-            return Cow::Borrowed(&self.pixels);
+        if let (None, Given::Together(pixels)) = (&self.rows, &self.given) {
+            return Cow::Borrowed(pixels);
         }
-        Cow::Owned((0..self.len()).flat_map(|index| self.get(index)).copied().collect())
+        let mut pixels = Vec::with_capacity(self.len() * picture_bytes(self.side));
+        (0..self.len()).for_each(|index| pixels.extend_from_slice(self.get(index)));
+        Cow::Owned(pixels)
     }
 
-    /// At most `count` pictures from `first` on, sharing the buffer.
+    /// At most `count` pictures from `first` on, sharing the memory.
     pub fn slice(&self, first: usize, count: usize) -> Self {
-        let end = (first + count).min(self.len());
-        let (mut pixels, length) = (self.pixels.clone(), self.picture_bytes());
-        let rows = self.rows.as_ref().map(|rows| Arc::from(&rows[first..end]));
-        if rows.is_none() {
-            pixels = pixels.slice(first * length..end * length);
+        let end = first.saturating_add(count).min(self.len());
+        if let (None, Given::Together(pixels)) = (&self.rows, &self.given) {
+            let length = picture_bytes(self.side);
+            let given = Given::Together(pixels.slice(first * length..end * length));
+            return Self { side: self.side, given, rows: None };
         }
-        Self { side: self.side, pixels, rows }
+        let rows = (first..end).map(|index| self.row(index)).collect();
+        Self { side: self.side, given: self.given.clone(), rows: Some(rows) }
     }
 
-    /// The pictures at these positions, in this order, sharing the buffer: 4 bytes a picture are taken.
+    /// The pictures at these positions, in this order, sharing the memory: 4 bytes a picture are taken.
     ///
     /// # Panics
     /// When a position is none of a picture.
@@ -94,20 +124,20 @@ impl Pictures {
             assert!(position < count, "picture {position} of {count}");
             self.row(position)
         };
-        Self { side: self.side, pixels: self.pixels.clone(), rows: Some(positions.iter().map(row).collect()) }
+        Self { side: self.side, given: self.given.clone(), rows: Some(positions.iter().map(row).collect()) }
     }
 
-    /// Which picture of the buffer the one at `index` is.
+    /// Which of the pictures given the one at `index` is.
     fn row(&self, index: usize) -> u32 {
         match &self.rows {
             Some(rows) => rows[index],
-            None => u32::try_from(index).expect("a buffer holds fewer than 2^32 pictures"),
+            None => u32::try_from(index).expect("fewer than 2^32 pictures are given"),
         }
     }
+}
 
-    fn picture_bytes(&self) -> usize {
-        self.side * self.side * CHANNELS
-    }
+const fn picture_bytes(side: usize) -> usize {
+    side * side * CHANNELS
 }
 
 /// How pixels are scaled for a model: `(pixel / 255 - mean) / std` for each channel.
@@ -172,7 +202,23 @@ mod tests {
     #[test]
     fn a_selection_and_a_slice_of_it_show_the_pictures_of_the_whole() {
         let bytes: Vec<u8> = (0..6 * 12).map(|at| at / 12).collect();
-        let all = Pictures::new(2, bytes).unwrap();
+        let apart = Pictures::apart(2, bytes.chunks(12).map(<[u8]>::to_vec)).unwrap();
+        assert_eq!(apart.pixels(), bytes);
+        check(&apart);
+        let together = Pictures::new(2, bytes).unwrap();
+        assert!(matches!(together.slice(1, 2).pixels(), Cow::Borrowed(_)));
+        check(&together);
+    }
+
+    #[test]
+    fn every_buffer_holds_one_whole_picture() {
+        assert!(Pictures::new(2, vec![0; 13]).is_err());
+        assert!(Pictures::apart(2, [vec![0; 12], vec![0; 24]]).is_err());
+        assert!(Pictures::apart(0, [vec![]]).is_err());
+        assert!(Pictures::apart(2, []).unwrap().is_empty());
+    }
+
+    fn check(all: &Pictures) {
         let some = all.select(&[5, 0, 3, 3]);
         let numbers = |pictures: &Pictures| -> Vec<u8> {
             (0..pictures.len()).map(|index| pictures.get(index)[0]).collect()
@@ -182,7 +228,6 @@ mod tests {
         assert_eq!(numbers(&some.select(&[2, 0])), [3, 5]);
         assert_eq!(some.pixels(), [[5; 12], [0; 12], [3; 12], [3; 12]].concat());
         assert_eq!(some.get(0).as_ptr(), all.get(5).as_ptr(), "nothing is copied");
-        assert!(matches!(all.slice(1, 2).pixels(), Cow::Borrowed(_)));
         assert_eq!(numbers(&all.slice(1, 2).select(&[1])), [2]);
         assert!(all.select(&[]).is_empty());
     }

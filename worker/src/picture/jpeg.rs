@@ -1,12 +1,12 @@
-//! JPEG through zune-jpeg itself. Crate `image` uses it too, but hides its strict mode and believes every
-//! Adobe segment. Large pictures come out reduced, see [`reduced`].
+//! JPEG. Nearly all pictures are plain ones, see [`plain`]; the rest, and whatever is wrong with a file, is up to
+//! zune-jpeg itself. Crate `image` uses it too, but hides its strict mode and believes every Adobe segment.
 //!
-//! The decoder runs in strict mode first, because only then does it tell a file that ends early from a whole
+//! zune-jpeg runs in strict mode first, because only then does it tell a file that ends early from a whole
 //! one. A whole file with some damage inside (junk between segments, a bad code) gets a second, lenient run,
 //! which shows what comes before the damage and gray after it. Four-component pictures are taken as inverted
 //! CMYK, Adobe's convention, which browsers and other readers apply to every such file.
 
-mod reduced;
+mod plain;
 mod segments;
 
 use std::borrow::Cow;
@@ -43,7 +43,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, PictureEr
     let effort = Effort::of(bytes, &header);
     effort.check()?;
     if effort.is_usual()
-        && let Some(image) = reduced::pixels(bytes, &header)
+        && let Some(image) = plain::pixels(bytes, &header)
     {
         return Ok(upright(image, size, orientation));
     }

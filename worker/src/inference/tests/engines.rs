@@ -91,6 +91,32 @@ fn a_picture_has_one_answer_whatever_stands_beside_it() {
     }
 }
 
+#[test]
+fn an_engine_that_is_interrupted_has_answered_the_first_pictures() {
+    const MOST: usize = 3;
+    let (spec, pictures) = model("squeezenet1_1", 64);
+    let engines: [Box<dyn Engine>; 2] = [
+        Box::new(OpenVinoEngine::load(&spec, Arithmetic::F32).unwrap()),
+        Box::new(TorchEngine::load(&spec, Device::Cpu).unwrap()),
+    ];
+    for mut engine in engines {
+        let name = engine.describe().engine;
+        let all = engine.embed_until(&pictures, MOST, &|| false).unwrap();
+        let some = engine.embed_until(&pictures, MOST, &|| true).unwrap();
+        assert_eq!(all.len(), COUNT, "{name}");
+        assert!((MOST..COUNT).contains(&some.len()), "{name}: {} pictures", some.len());
+        for picture in 0..some.len() {
+            assert!(cosine(some.embedding(picture), all.embedding(picture)) > 0.9999, "{name}: {picture}");
+        }
+        // What was under way is over: the next pictures get their own answers.
+        let rest = engine.embed(&pictures.slice(some.len(), COUNT)).unwrap();
+        for picture in 0..rest.len() {
+            let agreement = cosine(rest.embedding(picture), all.embedding(some.len() + picture));
+            assert!(agreement > 0.9999, "{name}: {picture} of the rest: {agreement}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_fastest_engine_is_chosen_and_shown() {
     let (spec, pictures) = model("squeezenet1_1", 64);
