@@ -12,7 +12,7 @@ pub(super) struct Models {
     load: Load,
     /// How many stay loaded.
     capacity: usize,
-    /// Pictures in the batch that a new model is warmed up with.
+    /// Most pictures in a batch; a new model is warmed up with as many.
     most: usize,
     loaded: Vec<(Uuid, Box<dyn Engine>)>,
     /// What `loaded` holds, for others to see.
@@ -35,10 +35,8 @@ impl Models {
         let most = self.most;
         self.guarded(spec, |engine| {
             let answers = engine.embed_until(pictures, most, interrupted)?;
-            assert!(
-                answers.len() >= pictures.len().min(most),
-                "an engine answers every picture that it is given"
-            );
+            let right = pictures.len().min(most)..=pictures.len();
+            assert!(right.contains(&answers.len()), "an engine answers every picture that it is given");
             Ok(answers)
         })
     }

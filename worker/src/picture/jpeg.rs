@@ -141,7 +141,7 @@ impl Effort {
         Err(PictureError::new(ReasonCode::UnsupportedFormat, detail))
     }
 
-    /// Whether the slower of the decoders may go through it.
+    /// Whether two decoders may go through it, one after the other.
     const fn is_usual(&self) -> bool {
         self.scans * self.pixels <= 1 << 30
     }

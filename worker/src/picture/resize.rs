@@ -95,14 +95,14 @@ impl<'a> Small<'a> {
     /// # Errors
     /// As [`thumbnail`].
     pub fn encoded(&self) -> Result<Vec<u8>, PictureError> {
-        let [width, height] = [self.width, self.height].map(|side| side as usize);
-        compress(&self.rgb, width, height, PixelFormat::Rgb, THUMBNAIL_QUALITY, Subsampling::S420).map_err(
-            |_| {
-                let detail =
-                    format!("thumbnail of {width}x{height} pixels; jpeg ends at {LONGEST_JPEG} a side");
-                PictureError::new(ReasonCode::TooManyPixels, detail)
-            },
-        )
+        let Self { width, height, rgb } = self;
+        if *width.max(height) > LONGEST_JPEG {
+            let detail = format!("thumbnail of {width}x{height} pixels; jpeg ends at {LONGEST_JPEG} a side");
+            return Err(PictureError::new(ReasonCode::TooManyPixels, detail));
+        }
+        let [width, height] = [*width, *height].map(|side| side as usize);
+        Ok(compress(rgb, width, height, PixelFormat::Rgb, THUMBNAIL_QUALITY, Subsampling::S420)
+            .expect("memory takes a jpeg of a valid size"))
     }
 
     /// At exactly this size, whatever its proportions: RGB `[height, width, 3]`.

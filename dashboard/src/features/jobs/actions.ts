@@ -17,7 +17,8 @@ export function useJobAction(id: string) {
       else if (action === "resume") await take(api.POST("/v1/jobs/{id}/resume", { params }));
       else if (action === "retry") await take(api.POST("/v1/jobs/{id}/retry", { params }));
       else {
-        await client.cancelQueries({ predicate: isOfAny(new Set([id])) });
+        // What is on its way would come too late.
+        await client.cancelQueries({ predicate: leaving(client) });
         await take(api.DELETE("/v1/jobs/{id}", { params }));
       }
     },
@@ -35,10 +36,7 @@ export function leaving(client: QueryClient): (query: Query) => boolean {
     mutationKey: jobKeys.actions,
     predicate: ({ state }) => state.variables === "delete" && state.status !== "error",
   });
-  return isOfAny(new Set(deletions.map(({ options }) => options.mutationKey?.[2])));
-}
-
-function isOfAny(ids: Set<unknown>): (query: Query) => boolean {
+  const ids = new Set(deletions.map(({ options }) => options.mutationKey?.[2]));
   return ({ queryKey: [scope, , id] }) => scope === "jobs" && ids.has(id);
 }
 
