@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::report::{Report, percentile};
 use super::stage::{IMAGE_SIZE, Stage};
-use crate::inference::{Engine, Inference, ModelSpec, Options, Priority, TorchEngine, load_engine};
+use crate::inference::{Engine, Inference, ModelSpec, Options, Priority, TorchEngine, Whole, load_engine};
 use crate::network::Pictures;
 use crate::picture::{Limits, decode, prepare, read_picture};
 
@@ -125,7 +125,7 @@ async fn forward(
 fn rate(engine: &mut dyn Engine, pictures: &Pictures, batch: usize) -> anyhow::Result<f64> {
     let pictures = pictures.slice(0, TURN / batch * batch);
     let started = Instant::now();
-    engine.embed_until(&pictures, batch, &|| false)?;
+    engine.run(&mut Whole::new(&pictures, batch))?;
     Ok(pictures.len() as f64 / started.elapsed().as_secs_f64())
 }
 

@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tch::Device;
 
-use super::engine::{Answers, Engine, EngineError, EngineInfo, ModelSpec};
+use super::engine::{Answers, Engine, EngineError, EngineInfo, Feed, ModelSpec};
 use super::openvino::{self, OpenVinoEngine, arithmetics};
 use super::torch::TorchEngine;
 use crate::network::{Pictures, Precision};
@@ -144,17 +144,8 @@ fn noise(side: usize, count: usize) -> Result<Pictures, EngineError> {
 }
 
 impl Engine for Chosen {
-    fn embed(&mut self, pictures: &Pictures) -> Result<Answers, EngineError> {
-        self.engine.embed(pictures)
-    }
-
-    fn embed_until(
-        &mut self,
-        pictures: &Pictures,
-        most: usize,
-        interrupted: &dyn Fn() -> bool,
-    ) -> Result<Answers, EngineError> {
-        self.engine.embed_until(pictures, most, interrupted)
+    fn run(&mut self, feed: &mut dyn Feed) -> Result<(), EngineError> {
+        self.engine.run(feed)
     }
 
     fn describe(&self) -> EngineInfo {

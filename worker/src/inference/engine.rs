@@ -101,14 +101,12 @@ impl Answers {
         best
     }
 
-    /// The answers for `count` pictures from `first` on.
-    pub(super) fn part(&self, first: usize, count: usize) -> Self {
-        let cut = |values: &[f32], width: usize| values[first * width..(first + count) * width].to_vec();
-        Self {
-            probabilities: cut(&self.probabilities, self.classes),
-            embeddings: cut(&self.embeddings, self.dimensions),
-            ..*self
-        }
+    /// Takes the answers of the first pictures out, `count` at most.
+    pub(super) fn take(&mut self, count: usize) -> Self {
+        let count = count.min(self.len());
+        let probabilities = self.probabilities.drain(..count * self.classes).collect();
+        let embeddings = self.embeddings.drain(..count * self.dimensions).collect();
+        Self { probabilities, embeddings, ..*self }
     }
 
     /// Adds answers of the same model.
@@ -165,30 +163,60 @@ impl From<tch::TchError> for EngineError {
     }
 }
 
+/// Pictures that come one batch after the other, and where their answers go.
+pub trait Feed {
+    /// The next pictures, `most` at most; none when there are none now.
+    fn next(&mut self, most: usize) -> Option<Pictures>;
+
+    /// Takes the answers of the next pictures, in the order in which they were given.
+    fn answer(&mut self, answers: Answers);
+}
+
+/// Pictures that are all there from the start.
+pub struct Whole<'a> {
+    pictures: &'a Pictures,
+    most: usize,
+    given: usize,
+    answers: Answers,
+}
+
+impl<'a> Whole<'a> {
+    /// A feed of `pictures`, `most` at a time at most.
+    pub fn new(pictures: &'a Pictures, most: usize) -> Self {
+        Self { pictures, most, given: 0, answers: Answers::default() }
+    }
+}
+
+impl Feed for Whole<'_> {
+    fn next(&mut self, most: usize) -> Option<Pictures> {
+        let next = self.pictures.slice(self.given, most.min(self.most));
+        self.given += next.len();
+        (!next.is_empty()).then_some(next)
+    }
+
+    fn answer(&mut self, answers: Answers) {
+        self.answers.append(answers);
+    }
+}
+
 /// One loaded model that answers pictures.
 pub trait Engine: Send {
-    /// Probabilities and embeddings of a batch.
+    /// Answers pictures until there are none. Asks for more before the last ones are answered where that keeps the device
+    /// busy; none is left without an answer.
     ///
     /// # Errors
-    /// When the pictures are of another size than the model reads, or the device fails.
-    fn embed(&mut self, pictures: &Pictures) -> Result<Answers, EngineError>;
+    /// When pictures are of another size than the model reads, or the device fails: the oldest without an answer are to
+    /// blame, and those after them are forgotten.
+    fn run(&mut self, feed: &mut dyn Feed) -> Result<(), EngineError>;
 
-    /// The same of any number of pictures, at most `most` at a time. Ends early once it is `interrupted`, with answers for
-    /// at least `most` of them, the first ones.
+    /// Probabilities and embeddings of these pictures.
     ///
     /// # Errors
-    /// As [`Engine::embed`].
-    fn embed_until(
-        &mut self,
-        pictures: &Pictures,
-        most: usize,
-        interrupted: &dyn Fn() -> bool,
-    ) -> Result<Answers, EngineError> {
-        let mut answers = self.embed(&pictures.slice(0, most))?;
-        while answers.len() < pictures.len() && !interrupted() {
-            answers.append(self.embed(&pictures.slice(answers.len(), most))?);
-        }
-        Ok(answers)
+    /// As [`Engine::run`].
+    fn embed(&mut self, pictures: &Pictures) -> Result<Answers, EngineError> {
+        let mut whole = Whole::new(pictures, usize::MAX);
+        self.run(&mut whole)?;
+        Ok(whole.answers)
     }
 
     /// What this is.

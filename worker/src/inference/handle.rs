@@ -11,7 +11,8 @@ use uuid::Uuid;
 use super::choice;
 use super::engine::{Answers, Engine, EngineError, EngineInfo, ModelSpec};
 use super::models::Models;
-use super::thread::{DeviceThread, Request, Work};
+use super::requests::{Request, Work};
+use super::thread::DeviceThread;
 use crate::network::Pictures;
 
 /// What makes an engine of a model.

@@ -10,6 +10,7 @@ mod engine;
 mod handle;
 mod models;
 mod openvino;
+mod requests;
 mod thread;
 mod torch;
 
@@ -18,6 +19,6 @@ mod tests;
 
 pub use self::openvino::{Arithmetic, OpenVinoEngine};
 pub use choice::load as load_engine;
-pub use engine::{Answers, Engine, EngineError, EngineInfo, ModelSpec};
+pub use engine::{Answers, Engine, EngineError, EngineInfo, Feed, ModelSpec, Whole};
 pub use handle::{Inference, InferenceError, LoadedModel, Options, Priority};
 pub use torch::TorchEngine;

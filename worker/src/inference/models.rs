@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use uuid::Uuid;
 
-use super::engine::{Answers, Engine, EngineError, EngineInfo, ModelSpec};
+use super::engine::{Engine, EngineError, EngineInfo, ModelSpec};
 use super::handle::{Load, Loaded, LoadedModel};
+use super::requests::Requests;
 use crate::network::Pictures;
 
 pub(super) struct Models {
@@ -24,20 +25,12 @@ impl Models {
         Self { load, capacity: capacity.max(1), most, loaded: Vec::new(), shown }
     }
 
-    /// Answers pictures, the first ones only when it is `interrupted`. A model whose engine panics is forgotten, for its
-    /// state cannot be trusted.
-    pub fn embed(
-        &mut self,
-        spec: &ModelSpec,
-        pictures: &Pictures,
-        interrupted: &dyn Fn() -> bool,
-    ) -> Result<Answers, EngineError> {
-        let most = self.most;
+    /// Answers requests for a model. One whose engine panics is forgotten, for its state cannot be trusted.
+    pub fn run(&mut self, spec: &ModelSpec, requests: &mut Requests<'_>) -> Result<(), EngineError> {
         self.guarded(spec, |engine| {
-            let answers = engine.embed_until(pictures, most, interrupted)?;
-            let right = pictures.len().min(most)..=pictures.len();
-            assert!(right.contains(&answers.len()), "an engine answers every picture that it is given");
-            Ok(answers)
+            engine.run(requests)?;
+            assert!(requests.are_answered(), "an engine answers every picture that it is given");
+            Ok(())
         })
     }
 

@@ -6,7 +6,7 @@
 //! in as they are, `u8` `[N, S, S, 3]`; they are normalised inside. The libraries are opened at run time, from where
 //! the bootstrap or an installation puts them: see [`open`].
 
-use std::ops::Range;
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use openvino::{
     PropertyKey, RwPropertyKey, Shape, Tensor,
 };
 
-use super::engine::{Answers, Engine, EngineError, EngineInfo, ModelSpec};
+use super::engine::{Answers, Engine, EngineError, EngineInfo, Feed, ModelSpec};
 use crate::network::Pictures;
 
 /// The library; the program's search path says where it is.
@@ -77,6 +77,10 @@ pub struct OpenVinoEngine {
 struct Compiled {
     batch: usize,
     requests: Vec<InferRequest>,
+    /// The request that gets the next batch: they take turns.
+    next: usize,
+    /// Pictures of the batches under way, the oldest first.
+    under_way: VecDeque<usize>,
     _model: CompiledModel,
 }
 
@@ -151,39 +155,44 @@ impl OpenVinoEngine {
         }
         Ok(((many / one).ceil() as usize).clamp(1, self.many.batch))
     }
+
+    fn try_run(&mut self, feed: &mut dyn Feed) -> Result<(), EngineError> {
+        let Self { one, many, .. } = self;
+        loop {
+            let next = if many.is_full() { None } else { feed.next(many.batch) };
+            match next {
+                Some(pictures) if pictures.side() != self.image_size => {
+                    let (found, expected) = (pictures.side(), self.image_size);
+                    return Err(EngineError::OtherSize { found, expected });
+                }
+                Some(pictures) if pictures.len() >= self.pad_from => many.begin(&pictures)?,
+                // Few are left over: they come after those that are under way.
+                Some(pictures) => {
+                    while many.is_busy() {
+                        feed.answer(many.end()?);
+                    }
+                    for picture in 0..pictures.len() {
+                        one.begin(&pictures.slice(picture, 1))?;
+                        feed.answer(one.end()?);
+                    }
+                }
+                None if many.is_busy() => feed.answer(many.end()?),
+                None => return Ok(()),
+            }
+        }
+    }
 }
 
 impl Engine for OpenVinoEngine {
-    fn embed(&mut self, pictures: &Pictures) -> Result<Answers, EngineError> {
-        self.embed_until(pictures, pictures.len(), &|| false)
-    }
-
-    /// Streams get their next batches while others are at work, whatever `most` says: nobody waits for more than what is
-    /// under way.
-    fn embed_until(
-        &mut self,
-        pictures: &Pictures,
-        most: usize,
-        interrupted: &dyn Fn() -> bool,
-    ) -> Result<Answers, EngineError> {
-        let (found, expected) = (pictures.side(), self.image_size);
-        if found != expected {
-            return Err(EngineError::OtherSize { found, expected });
+    /// Streams get their next batches while others are at work.
+    fn run(&mut self, feed: &mut dyn Feed) -> Result<(), EngineError> {
+        let ran = self.try_run(feed);
+        if ran.is_err() {
+            // Nothing may be under way when the next pictures come.
+            self.one.stop();
+            self.many.stop();
         }
-        let mut rows = Rows {
-            probabilities: vec![0.0; pictures.len() * self.classes],
-            embeddings: vec![0.0; pictures.len() * self.dimensions],
-        };
-        let left = pictures.len() % self.many.batch;
-        let together = if left >= self.pad_from { pictures.len() } else { pictures.len() - left };
-        let mut done =
-            self.many.run(pictures, 0..together, &mut rows, &|done| done >= most && interrupted())?;
-        if done == together {
-            done += self.one.run(pictures, together..pictures.len(), &mut rows, &|_| false)?;
-        }
-        rows.probabilities.truncate(done * self.classes);
-        rows.embeddings.truncate(done * self.dimensions);
-        Ok(Answers::new(self.classes, self.dimensions, rows.probabilities, rows.embeddings))
+        ran
     }
 
     fn describe(&self) -> EngineInfo {
@@ -225,12 +234,6 @@ fn fastest(core: &mut Core, model: &mut Model, side: usize) -> Result<Compiled, 
     Ok(best.expect("there is a size to try").1)
 }
 
-/// Answers of all pictures, row after row.
-struct Rows {
-    probabilities: Vec<f32>,
-    embeddings: Vec<f32>,
-}
-
 impl Compiled {
     fn new(
         core: &mut Core,
@@ -247,61 +250,52 @@ impl Compiled {
         let streams = streams.parse().unwrap_or(1).max(1);
         let requests = if batch == 1 { 1 } else { REQUESTS * streams };
         let requests = (0..requests).map(|_| model.create_infer_request()).collect::<Result<_, _>>()?;
-        Ok(Self { batch, requests, _model: model })
+        Ok(Self { batch, requests, next: 0, under_way: VecDeque::new(), _model: model })
     }
 
-    /// Answers the pictures of `range`, a batch a request, several requests at a time, and gives how many: all, unless it
-    /// is to `end` when so many are answered or under way.
-    fn run(
-        &mut self,
-        pictures: &Pictures,
-        range: Range<usize>,
-        rows: &mut Rows,
-        end: &dyn Fn(usize) -> bool,
-    ) -> Result<usize, EngineError> {
-        let done = self.try_run(pictures, range, rows, end);
-        if done.is_err() {
-            // Nothing may be under way when the next pictures come.
-            for request in &mut self.requests {
-                _ = request.cancel();
-                _ = request.wait(FOREVER);
-            }
-        }
-        Ok(done?)
+    /// Whether no further batch can be given before one has ended.
+    fn is_full(&self) -> bool {
+        self.under_way.len() == self.requests.len()
     }
 
-    fn try_run(
-        &mut self,
-        pictures: &Pictures,
-        range: Range<usize>,
-        rows: &mut Rows,
-        end: &dyn Fn(usize) -> bool,
-    ) -> Result<usize, InferenceError> {
-        let (size, requests) = (self.batch, self.requests.len());
-        let part = |batch: usize| {
-            let first = range.start + batch * size;
-            first.min(range.end)..(first + size).min(range.end)
-        };
-        let mut batches = range.len().div_ceil(size);
-        let (mut given, mut taken) = (0, 0);
-        while taken < batches {
-            if given < batches && given - taken < requests {
-                if end(given * size) {
-                    batches = given;
-                    continue;
-                }
-                let request = &mut self.requests[given % requests];
-                give(request, pictures, part(given))?;
-                request.infer_async()?;
-                given += 1;
-            } else {
-                let request = &mut self.requests[taken % requests];
-                request.wait(FOREVER)?;
-                take(request, part(taken), rows)?;
-                taken += 1;
-            }
+    /// Whether there is a batch under way.
+    fn is_busy(&self) -> bool {
+        !self.under_way.is_empty()
+    }
+
+    /// Gives a batch to the next request; what these pictures do not fill of it keeps what was there.
+    fn begin(&mut self, pictures: &Pictures) -> Result<(), InferenceError> {
+        let request = &mut self.requests[self.next];
+        let mut input = request.get_input_tensor()?;
+        let bytes = input.get_raw_data_mut()?;
+        let length = pictures.side() * pictures.side() * 3;
+        for (index, place) in bytes.chunks_exact_mut(length).take(pictures.len()).enumerate() {
+            place.copy_from_slice(pictures.get(index));
         }
-        Ok((batches * size).min(range.len()))
+        request.infer_async()?;
+        self.under_way.push_back(pictures.len());
+        self.next = (self.next + 1) % self.requests.len();
+        Ok(())
+    }
+
+    /// Waits for the batch that has been under way for longest and gives its answers.
+    fn end(&mut self) -> Result<Answers, InferenceError> {
+        let requests = self.requests.len();
+        let request = &mut self.requests[(self.next + requests - self.under_way.len()) % requests];
+        request.wait(FOREVER)?;
+        let count = self.under_way.pop_front().unwrap_or_default();
+        let (classes, probabilities) = rows(request, PROBABILITIES, count)?;
+        let (dimensions, embeddings) = rows(request, EMBEDDING, count)?;
+        Ok(Answers::new(classes, dimensions, probabilities, embeddings))
+    }
+
+    /// Gives up what is under way.
+    fn stop(&mut self) {
+        self.under_way.clear();
+        for request in &mut self.requests {
+            _ = request.cancel();
+            _ = request.wait(FOREVER);
+        }
     }
 
     /// What a batch takes in a full round of all requests.
@@ -334,24 +328,10 @@ fn with_pixels(mut model: Model, side: usize) -> Result<Model, EngineError> {
     Ok(pipeline.build_new_model()?)
 }
 
-/// Puts pictures into a request; what is left of its batch keeps what was there.
-fn give(request: &mut InferRequest, pictures: &Pictures, part: Range<usize>) -> Result<(), InferenceError> {
-    let mut input = request.get_input_tensor()?;
-    let bytes = input.get_raw_data_mut()?;
-    let length = pictures.side() * pictures.side() * 3;
-    for (place, picture) in part.enumerate() {
-        bytes[place * length..][..length].copy_from_slice(pictures.get(picture));
-    }
-    Ok(())
-}
-
-/// Takes the answers of the pictures `part` out of a request that has ended.
-fn take(request: &InferRequest, part: Range<usize>, rows: &mut Rows) -> Result<(), InferenceError> {
-    for (output, all) in [(PROBABILITIES, &mut rows.probabilities), (EMBEDDING, &mut rows.embeddings)] {
-        let tensor = request.get_output_tensor_by_index(output)?;
-        let values = tensor.get_data::<f32>()?;
-        let width = values.len() / usize::try_from(tensor.get_shape()?.get_dimensions()[0]).unwrap_or(1);
-        all[part.start * width..part.end * width].copy_from_slice(&values[..part.len() * width]);
-    }
-    Ok(())
+/// The width of an output, and its first `count` rows.
+fn rows(request: &InferRequest, output: usize, count: usize) -> Result<(usize, Vec<f32>), InferenceError> {
+    let tensor = request.get_output_tensor_by_index(output)?;
+    let values = tensor.get_data::<f32>()?;
+    let width = values.len() / usize::try_from(tensor.get_shape()?.get_dimensions()[0]).unwrap_or(1);
+    Ok((width, values[..count * width].to_vec()))
 }

@@ -107,8 +107,8 @@ struct Slow {
     warm: bool,
 }
 
-impl Engine for Slow {
-    fn embed(&mut self, pictures: &Pictures) -> Result<Answers, EngineError> {
+impl Slow {
+    fn forward(&mut self, pictures: &Pictures) -> Result<Answers, EngineError> {
         let firsts: Vec<u8> = (0..pictures.len()).map(|picture| pictures.get(picture)[0]).collect();
         if self.warm {
             self.batches.lock().unwrap().push(firsts.clone());
@@ -117,8 +117,20 @@ impl Engine for Slow {
         }
         self.warm = true;
         assert!(!firsts.contains(&13), "unlucky");
+        if firsts.contains(&14) {
+            return Err(EngineError::OtherSize { found: 14, expected: SIDE });
+        }
         let values: Vec<f32> = firsts.into_iter().map(f32::from).collect();
         Ok(Answers::new(1, 1, values.clone(), values))
+    }
+}
+
+impl Engine for Slow {
+    fn run(&mut self, feed: &mut dyn Feed) -> Result<(), EngineError> {
+        while let Some(pictures) = feed.next(usize::MAX) {
+            feed.answer(self.forward(&pictures)?);
+        }
+        Ok(())
     }
 
     fn describe(&self) -> EngineInfo {
@@ -227,6 +239,68 @@ async fn searches_go_before_bulk_work_and_share_a_batch() {
     // The third search did not fit into the batch of the first two.
     let batches = stage.batches.lock().unwrap().clone();
     assert_eq!(batches, [vec![1, 2, 3, 4], vec![7, 8, 9], vec![10, 11], vec![5, 6]]);
+}
+
+#[tokio::test]
+async fn bulk_requests_share_batches_and_each_gets_its_own_answers() {
+    let stage = Stage::new(4);
+    let model = spec("none", Vec::new());
+    let first = stage.ask(&model, &[1, 2, 3, 4, 5, 6], Priority::Bulk).await;
+    stage.wait();
+    let second = stage.ask(&model, &[7, 8, 9], Priority::Bulk).await;
+    let withdrawn = stage.ask(&model, &[10], Priority::Bulk).await;
+    withdrawn.abort();
+    assert!(withdrawn.await.unwrap_err().is_cancelled());
+    stage.go_on();
+    for _ in 0..2 {
+        stage.wait();
+        stage.go_on();
+    }
+    for (asked, expected) in [(first, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0][..]), (second, &[7.0, 8.0, 9.0])] {
+        let answers = asked.await.unwrap().unwrap();
+        let found: Vec<f32> = (0..answers.len()).map(|picture| answers.embedding(picture)[0]).collect();
+        assert_eq!(found, expected);
+    }
+    let batches = stage.batches.lock().unwrap().clone();
+    assert_eq!(batches, [vec![1, 2, 3, 4], vec![5, 6, 7, 8], vec![9]]);
+}
+
+#[tokio::test]
+async fn a_request_for_another_model_ends_what_goes_together_and_comes_next() {
+    let stage = Stage::new(4);
+    let (model, other) = (spec("none", Vec::new()), spec("none", Vec::new()));
+    let first = stage.ask(&model, &[1, 2], Priority::Bulk).await;
+    stage.wait();
+    let another = stage.ask(&other, &[3], Priority::Bulk).await;
+    let last = stage.ask(&model, &[4], Priority::Bulk).await;
+    stage.go_on();
+    stage.wait();
+    stage.go_on();
+    assert!(first.await.unwrap().is_ok() && last.await.unwrap().is_ok());
+    // No second model can be loaded here; it was tried between the two.
+    assert!(another.await.unwrap().unwrap_err().to_string().starts_with("the weights tell"));
+    assert_eq!(*stage.batches.lock().unwrap(), [vec![1, 2], vec![4]]);
+}
+
+#[tokio::test]
+async fn none_of_those_that_share_a_batch_pays_for_another() {
+    for priority in [Priority::Search, Priority::Bulk] {
+        let stage = Stage::new(4);
+        let model = spec("none", Vec::new());
+        let busy = stage.ask(&model, &[1], priority).await;
+        stage.wait();
+        let good = stage.ask(&model, &[2], priority).await;
+        let bad = stage.ask(&model, &[14], priority).await;
+        // The first, the shared one, and each alone.
+        for _ in 0..3 {
+            stage.go_on();
+            stage.wait();
+        }
+        stage.go_on();
+        assert!(busy.await.unwrap().is_ok() && good.await.unwrap().is_ok());
+        assert!(bad.await.unwrap().unwrap_err().to_string().starts_with("pictures of 14"));
+        assert_eq!(*stage.batches.lock().unwrap(), [vec![1], vec![2, 14], vec![2], vec![14]]);
+    }
 }
 
 #[tokio::test]

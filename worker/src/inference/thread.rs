@@ -1,33 +1,11 @@
-//! The inference thread: which request comes next, and in which batch.
+//! The inference thread: which requests come next, and which go together.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use super::engine::{Answers, EngineError, EngineInfo, ModelSpec};
 use super::models::Models;
-use crate::network::Pictures;
-
-/// One request and where its answer goes.
-pub(super) struct Request {
-    pub model: Arc<ModelSpec>,
-    pub work: Work,
-}
-
-pub(super) enum Work {
-    Embed { pictures: Pictures, answer: oneshot::Sender<Result<Answers, EngineError>> },
-    Prepare { answer: oneshot::Sender<Result<EngineInfo, EngineError>> },
-}
-
-/// A request for answers that is under way.
-struct Job {
-    model: Arc<ModelSpec>,
-    pictures: Pictures,
-    answer: oneshot::Sender<Result<Answers, EngineError>>,
-    /// Answers for the first pictures.
-    answers: Answers,
-}
+use super::requests::{Intake, Job, Request, Requests, Work};
 
 pub(super) struct DeviceThread {
     models: Models,
@@ -36,7 +14,10 @@ pub(super) struct DeviceThread {
     bulks: mpsc::Receiver<Request>,
     /// Searches in the order in which they came.
     waiting: VecDeque<Job>,
-    bulk: Option<Job>,
+    /// Bulk jobs under way, all of one kind.
+    bulk: VecDeque<Job>,
+    /// The bulk request after them.
+    held: Option<Request>,
 }
 
 impl DeviceThread {
@@ -46,8 +27,8 @@ impl DeviceThread {
         searches: mpsc::Receiver<Request>,
         bulks: mpsc::Receiver<Request>,
     ) -> Self {
-        let max_batch = max_batch.max(1);
-        Self { models, max_batch, searches, bulks, waiting: VecDeque::new(), bulk: None }
+        let (waiting, bulk) = (VecDeque::new(), VecDeque::new());
+        Self { models, max_batch: max_batch.max(1), searches, bulks, waiting, bulk, held: None }
     }
 
     /// Serves requests until every handle is gone.
@@ -58,8 +39,10 @@ impl DeviceThread {
             }
             if !self.waiting.is_empty() {
                 self.search();
-            } else if let Some(job) = self.bulk.take() {
-                self.bulk = self.advance(job);
+            } else if !self.bulk.is_empty() {
+                self.advance();
+            } else if let Some(request) = self.held.take() {
+                self.accept(request, false);
             } else {
                 let (request, search) = tokio::select! {
                     biased;
@@ -78,12 +61,8 @@ impl DeviceThread {
             // Nobody waits any more when the sending fails.
             Work::Prepare { answer } => drop(answer.send(self.models.prepare(&model))),
             Work::Embed { pictures, answer } => {
-                let job = Job { model, pictures, answer, answers: Answers::default() };
-                if search {
-                    self.waiting.push_back(job);
-                } else {
-                    self.bulk = Some(job);
-                }
+                let jobs = if search { &mut self.waiting } else { &mut self.bulk };
+                jobs.push_back(Job::new(model, pictures, answer));
             }
         }
     }
@@ -91,77 +70,52 @@ impl DeviceThread {
     /// One batch for the oldest search and the others that wait for the same model, as many as fit.
     fn search(&mut self) {
         let Some(first) = self.waiting.pop_front() else { return };
+        let kind = first.kind();
         let mut pictures = first.pictures.len();
-        let mut together = vec![first];
-        let mut others = VecDeque::new();
+        let (mut together, mut others) = (VecDeque::from([first]), VecDeque::new());
         for job in self.waiting.drain(..) {
             let fits = pictures + job.pictures.len() <= self.max_batch;
-            if fits && together[0].goes_with(&job) {
+            if fits && job.kind() == kind {
                 pictures += job.pictures.len();
-                together.push(job);
+                together.push_back(job);
             } else {
                 others.push_back(job);
             }
         }
         self.waiting = others;
-        together.retain(|job| !job.answer.is_closed());
-        if together.len() > 1 {
-            self.share(together);
-        } else if let Some(job) = together.pop() {
-            self.finish(job);
-        }
+        let requests = Requests { jobs: &mut together, max_batch: self.max_batch, intake: None };
+        answer(&mut self.models, requests);
     }
 
-    /// Answers several requests by one batch. When it fails each is tried alone, so that none pays for another.
-    fn share(&mut self, jobs: Vec<Job>) {
-        let mut pixels = Vec::new();
-        jobs.iter().for_each(|job| pixels.extend_from_slice(&job.pictures.pixels()));
-        let pictures = Pictures::new(jobs[0].pictures.side(), pixels).expect("whole pictures side by side");
-        match self.models.embed(&jobs[0].model, &pictures, &|| false) {
-            Ok(answers) => {
-                let mut first = 0;
-                for job in jobs {
-                    let count = job.pictures.len();
-                    drop(job.answer.send(Ok(answers.part(first, count))));
-                    first += count;
-                }
-            }
-            Err(_) => jobs.into_iter().for_each(|job| self.finish(job)),
-        }
-    }
-
-    /// Answers a request to its end.
-    fn finish(&mut self, job: Job) {
-        let mut job = Some(job);
-        while let Some(unfinished) = job {
-            job = self.advance(unfinished);
-        }
-    }
-
-    /// Answers the next pictures of a request until a search comes; gives it back when more is to be done.
-    fn advance(&mut self, mut job: Job) -> Option<Job> {
-        if job.answer.is_closed() {
-            return None;
-        }
-        let left = job.pictures.slice(job.answers.len(), job.pictures.len());
-        let interrupted = || !self.searches.is_empty() || job.answer.is_closed();
-        match self.models.embed(&job.model, &left, &interrupted) {
-            Ok(answers) => job.answers.append(answers),
-            Err(error) => {
-                drop(job.answer.send(Err(error)));
-                return None;
-            }
-        }
-        if job.answers.len() < job.pictures.len() {
-            return Some(job);
-        }
-        drop(job.answer.send(Ok(job.answers)));
-        None
+    /// Answers bulk jobs, and further ones that go with them, until there are none or a search comes.
+    fn advance(&mut self) {
+        let Some(first) = self.bulk.front() else { return };
+        let intake = Intake {
+            kind: first.kind(),
+            searches: &self.searches,
+            bulks: &mut self.bulks,
+            held: &mut self.held,
+        };
+        let requests = Requests { jobs: &mut self.bulk, max_batch: self.max_batch, intake: Some(intake) };
+        answer(&mut self.models, requests);
     }
 }
 
-impl Job {
-    fn goes_with(&self, other: &Self) -> bool {
-        self.model.id == other.model.id && self.pictures.side() == other.pictures.side()
+/// Answers jobs together. When that fails each is tried alone, so that none pays for another.
+fn answer(models: &mut Models, mut requests: Requests<'_>) {
+    requests.settle();
+    let Some(model) = requests.jobs.front().map(|job| job.model.clone()) else { return };
+    let ran = models.run(&model, &mut requests);
+    requests.settle();
+    let Err(error) = ran else { return };
+    let max_batch = requests.max_batch;
+    let (last, others) = (requests.jobs.pop_back(), std::mem::take(requests.jobs));
+    match last {
+        Some(only) if others.is_empty() => only.fail(error),
+        last => others.into_iter().chain(last).for_each(|mut job| {
+            job.restart();
+            let mut alone = VecDeque::from([job]);
+            answer(models, Requests { jobs: &mut alone, max_batch, intake: None });
+        }),
     }
 }

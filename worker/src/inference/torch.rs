@@ -3,7 +3,7 @@
 use lookalike_shared::domain::backbone;
 use tch::{Device, Kind, TchError, Tensor};
 
-use super::engine::{Answers, Engine, EngineError, EngineInfo, ModelSpec};
+use super::engine::{Answers, Engine, EngineError, EngineInfo, Feed, ModelSpec};
 use crate::network::{Mode, Network, Normalisation, Pictures, Precision, unit_length};
 
 /// A network in evaluation mode, its batch norms merged into its convolutions.
@@ -42,10 +42,9 @@ impl TorchEngine {
         };
         Ok(Self { network, precision, normalisation: spec.normalisation, image_size: spec.image_size })
     }
-}
 
-impl Engine for TorchEngine {
-    fn embed(&mut self, pictures: &Pictures) -> Result<Answers, EngineError> {
+    /// Answers a batch.
+    fn forward(&self, pictures: &Pictures) -> Result<Answers, EngineError> {
         let (found, expected) = (pictures.side(), self.image_size);
         if found != expected {
             return Err(EngineError::OtherSize { found, expected });
@@ -63,6 +62,15 @@ impl Engine for TorchEngine {
             values(&probabilities)?,
             values(&embeddings)?,
         ))
+    }
+}
+
+impl Engine for TorchEngine {
+    fn run(&mut self, feed: &mut dyn Feed) -> Result<(), EngineError> {
+        while let Some(pictures) = feed.next(usize::MAX) {
+            feed.answer(self.forward(&pictures)?);
+        }
+        Ok(())
     }
 
     fn describe(&self) -> EngineInfo {

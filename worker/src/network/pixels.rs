@@ -64,6 +64,17 @@ impl Pictures {
         }
     }
 
+    /// All pictures of several selections, one after the other, sharing their memory.
+    ///
+    /// # Panics
+    /// When they are of several sizes.
+    pub fn joined(parts: &[Self]) -> Self {
+        let side = parts.first().map_or(1, |part| part.side);
+        assert!(parts.iter().all(|part| part.side == side), "pictures of one size");
+        let all = parts.iter().flat_map(|part| (0..part.len()).map(|index| part.buffer(index)));
+        Self { side, given: Given::Apart(all.collect()), rows: None }
+    }
+
     /// Height and width of each picture.
     pub fn side(&self) -> usize {
         self.side
@@ -81,6 +92,18 @@ impl Pictures {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// One picture in a buffer that shares its memory.
+    fn buffer(&self, index: usize) -> Bytes {
+        let row = self.row(index) as usize;
+        match &self.given {
+            Given::Together(pixels) => {
+                let length = picture_bytes(self.side);
+                pixels.slice(row * length..(row + 1) * length)
+            }
+            Given::Apart(buffers) => buffers[row].clone(),
+        }
     }
 
     /// The pixels of one picture, `[side, side, 3]`.
@@ -229,6 +252,9 @@ mod tests {
         assert_eq!(some.pixels(), [[5; 12], [0; 12], [3; 12], [3; 12]].concat());
         assert_eq!(some.get(0).as_ptr(), all.get(5).as_ptr(), "nothing is copied");
         assert_eq!(numbers(&all.slice(1, 2).select(&[1])), [2]);
+        let joined = Pictures::joined(&[some.slice(0, 2), all.slice(1, 1)]);
+        assert_eq!(numbers(&joined), [5, 0, 1]);
+        assert_eq!(joined.get(2).as_ptr(), all.get(1).as_ptr(), "nothing is copied");
         assert!(all.select(&[]).is_empty());
     }
 }

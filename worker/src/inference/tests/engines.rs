@@ -91,9 +91,36 @@ fn a_picture_has_one_answer_whatever_stands_beside_it() {
     }
 }
 
+/// Gives its pictures in batches of these lengths, then nothing more.
+struct Batches<'a> {
+    pictures: &'a Pictures,
+    lengths: std::slice::Iter<'a, usize>,
+    given: usize,
+    answers: Vec<Answers>,
+}
+
+impl<'a> Batches<'a> {
+    fn new(pictures: &'a Pictures, lengths: &'a [usize]) -> Self {
+        Self { pictures, lengths: lengths.iter(), given: 0, answers: Vec::new() }
+    }
+}
+
+impl Feed for Batches<'_> {
+    fn next(&mut self, most: usize) -> Option<Pictures> {
+        let length = *self.lengths.next()?;
+        assert!(length <= most, "a batch of {length} was given where {most} fit");
+        let next = self.pictures.slice(self.given, length);
+        self.given += length;
+        Some(next)
+    }
+
+    fn answer(&mut self, answers: Answers) {
+        self.answers.push(answers);
+    }
+}
+
 #[test]
-fn an_engine_that_is_interrupted_has_answered_the_first_pictures() {
-    const MOST: usize = 3;
+fn engines_answer_in_order_whatever_the_batches_are() {
     let (spec, pictures) = model("squeezenet1_1", 64);
     let engines: [Box<dyn Engine>; 2] = [
         Box::new(OpenVinoEngine::load(&spec, Arithmetic::F32).unwrap()),
@@ -101,19 +128,45 @@ fn an_engine_that_is_interrupted_has_answered_the_first_pictures() {
     ];
     for mut engine in engines {
         let name = engine.describe().engine;
-        let all = engine.embed_until(&pictures, MOST, &|| false).unwrap();
-        let some = engine.embed_until(&pictures, MOST, &|| true).unwrap();
+        let all = engine.embed(&pictures).unwrap();
         assert_eq!(all.len(), COUNT, "{name}");
-        assert!((MOST..COUNT).contains(&some.len()), "{name}: {} pictures", some.len());
-        for picture in 0..some.len() {
-            assert!(cosine(some.embedding(picture), all.embedding(picture)) > 0.9999, "{name}: {picture}");
+        // Full and other batches in turn; the last ones of a feed that ends early are answered, too.
+        for lengths in [&[4, 1, 4, 3, 4, 4, 1][..], &[1, 2, 4], &[4; 5], &[]] {
+            let mut feed = Batches::new(&pictures, lengths);
+            engine.run(&mut feed).unwrap();
+            let mut picture = 0;
+            for answers in &feed.answers {
+                for answer in 0..answers.len() {
+                    let agreement = cosine(answers.embedding(answer), all.embedding(picture));
+                    assert!(agreement > 0.9999, "{name}, {lengths:?}: picture {picture}: {agreement}");
+                    picture += 1;
+                }
+            }
+            assert_eq!(picture, lengths.iter().sum::<usize>(), "{name}");
         }
-        // What was under way is over: the next pictures get their own answers.
-        let rest = engine.embed(&pictures.slice(some.len(), COUNT)).unwrap();
-        for picture in 0..rest.len() {
-            let agreement = cosine(rest.embedding(picture), all.embedding(some.len() + picture));
-            assert!(agreement > 0.9999, "{name}: {picture} of the rest: {agreement}");
+    }
+}
+
+#[test]
+fn an_engine_that_failed_has_nothing_under_way() {
+    /// A good batch, then pictures of another size.
+    struct Bad<'a>(Vec<&'a Pictures>);
+    impl Feed for Bad<'_> {
+        fn next(&mut self, _: usize) -> Option<Pictures> {
+            self.0.pop().cloned()
         }
+
+        fn answer(&mut self, _: Answers) {}
+    }
+    let (spec, pictures) = model("squeezenet1_1", 64);
+    let mut engine = OpenVinoEngine::load(&spec, Arithmetic::F32).unwrap();
+    let all = engine.embed(&pictures).unwrap();
+    let other = Pictures::new(40, vec![0; 40 * 40 * 3]).unwrap();
+    let failed = engine.run(&mut Bad(vec![&other, &pictures.slice(0, 4)])).unwrap_err();
+    assert!(matches!(failed, EngineError::OtherSize { found: 40, expected: 64 }), "{failed}");
+    let again = engine.embed(&pictures).unwrap();
+    for picture in 0..COUNT {
+        assert!(cosine(again.embedding(picture), all.embedding(picture)) > 0.9999, "{picture}");
     }
 }
 
