@@ -18,3 +18,10 @@ pub(super) async fn try_lock(session: &mut PgConnection, lock: i64) -> Result<bo
     let lock = sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "locked!""#, lock);
     Ok(lock.fetch_one(session).await?)
 }
+
+/// Gives such a lock back at once: a session that is closed holds it until its process has ended, which is a little later.
+pub(super) async fn unlock(session: &mut PgConnection, lock: i64) -> Result<(), DbError> {
+    let unlock = sqlx::query_scalar!("select pg_advisory_unlock($1)", lock);
+    unlock.fetch_one(session).await?;
+    Ok(())
+}

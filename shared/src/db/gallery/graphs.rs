@@ -98,10 +98,14 @@ pub async fn find_outgrown(
 /// # Errors
 /// [`DbError`]; another try starts over.
 pub async fn build_graph(pool: &PgPool, outgrown: &Outgrown) -> Result<Built, DbError> {
-    // A session of its own: what it is set to, and its lock, end with it.
+    // A session of its own: what it is set to ends with it, and so does its lock where the session breaks.
     let mut session = pool.acquire().await?.detach();
     let built = match leader::try_lock(&mut session, BUILDING_LOCK).await {
-        Ok(true) => build(&mut session, outgrown).await,
+        Ok(true) => {
+            let built = build(&mut session, outgrown).await;
+            _ = leader::unlock(&mut session, BUILDING_LOCK).await;
+            built
+        }
         Ok(false) => Ok(Built::Elsewhere),
         Err(error) => Err(error),
     };
