@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use lookalike_shared::db::PgListener;
 use lookalike_shared::db::gallery::NewEntry;
 use lookalike_shared::db::jobs::Job;
@@ -24,13 +25,19 @@ const FEW: u32 = 1_000;
 const COPIED: usize = 512;
 const COPIES: usize = 8;
 
-/// Measures indexing and gives the generation of the first network's index.
-pub async fn measure(stage: &Stage, report: &mut Report) -> anyhow::Result<i32> {
+/// An index of all pictures.
+pub struct Indexed {
+    pub name: Name,
+    pub generation: i32,
+}
+
+/// Measures indexing and gives an index of the first network.
+pub async fn measure(stage: &Stage, report: &mut Report) -> anyhow::Result<Indexed> {
     let mut listener = stage.listen().await?;
     copying(stage, report).await?;
-    let generation = pipeline(stage, &mut listener, &stage.model, "", report).await?;
+    let indexed = pipeline(stage, &mut listener, &stage.model, "", report).await?;
     pipeline(stage, &mut listener, &stage.alexnet, ".alexnet", report).await?;
-    Ok(generation)
+    Ok(indexed)
 }
 
 /// Indexes all pictures, the first time to load the model, between turns of the limit. The middle ratio counts.
@@ -40,14 +47,15 @@ async fn pipeline(
     model: &Arc<ModelSpec>,
     suffix: &str,
     report: &mut Report,
-) -> anyhow::Result<i32> {
-    let mut generation = 0;
+) -> anyhow::Result<Indexed> {
+    let mut indexed = None;
     let mut turns = Vec::new();
     let mut before = f64::NAN;
     for run in 0..=RUNS {
         let name = stage.name(&format!("index{}-{run}", suffix.replace('.', "-")));
-        generation = stage.make_index(&name, model).await?;
-        let job = index(stage, listener, name, SOURCE, String::new(), IndexMode::Add).await?;
+        let generation = stage.make_index(&name, model).await?;
+        let job = index(stage, listener, name.clone(), SOURCE, String::new(), IndexMode::Add).await?;
+        indexed = Some(Indexed { name, generation });
         let after = index_rate(stage, model).await?;
         let result = job.result.unwrap_or_default();
         let rate = result["images_per_second"].as_f64().unwrap_or(f64::NAN);
@@ -62,7 +70,7 @@ async fn pipeline(
     let (rate, limit) = turns[RUNS / 2];
     let against = "decoding and the engine alone";
     report.row(&format!("index_efficiency{suffix}"), rate, "pictures/s", limit, against);
-    Ok(generation)
+    indexed.context("the pipeline has been timed")
 }
 
 async fn index(

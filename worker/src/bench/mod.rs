@@ -31,7 +31,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// How many pictures are drawn, decoded and indexed
-    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(64..))]
+    #[arg(long, value_name = "N", default_value_t = 2_048, value_parser = clap::value_parser!(u32).range(64..))]
     pub pictures: u32,
     /// How many jobs that do nothing are enqueued and drained
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..))]
@@ -81,12 +81,12 @@ pub async fn run(settings: Settings, options: Options) -> anyhow::Result<()> {
     let waiting = queue::fill(&stage, options.jobs).await?;
     let worker = stage.start_worker().await?;
     queue::draining(&stage, &waiting, &database, &mut report).await?;
-    let generation = indexing::measure(&stage, &mut report).await?;
-    queue::dispatch(&stage, generation, "idle", &database, &mut report).await?;
-    searching::searching(&stage, &device, &mut report).await?;
+    let index = indexing::measure(&stage, &mut report).await?;
+    queue::dispatch(&stage, &index, "idle", &database, &mut report).await?;
+    searching::searching(&stage, &index, &device, &mut report).await?;
     indexing::scale(&stage, options.objects, &mut report).await?;
     let training = queue::start_training(&stage).await?;
-    queue::dispatch(&stage, generation, "training", &database, &mut report).await?;
+    queue::dispatch(&stage, &index, "training", &database, &mut report).await?;
     stage.cancel(training).await?;
     worker.stop().await?;
     finish(&stage, &report, options.output.as_deref())

@@ -12,6 +12,7 @@ use lookalike_shared::jobs::{Dataset, Noop, Query, Search, Submission, Train};
 use serde_json::{from_value, json};
 use uuid::Uuid;
 
+use super::indexing::Indexed;
 use super::report::{Report, percentile};
 use super::stage::{SOURCE, Stage, next_change};
 
@@ -154,18 +155,18 @@ pub async fn draining(
 /// Times searches, one at a time, from the enqueueing transaction to the first line of their code.
 pub async fn dispatch(
     stage: &Stage,
-    generation: i32,
+    index: &Indexed,
     when: &str,
     database: &DatabaseFigures,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let entries = list_entries(&stage.db, generation, None, None, 1).await?;
+    let entries = list_entries(&stage.db, index.generation, None, None, 1).await?;
     let entry_id = entries.first().map(|entry| entry.entry_id).unwrap_or_default();
     let mut listener = stage.listen().await?;
     let mut waits = Vec::new();
     for _ in 0..DISPATCHES {
         tokio::time::sleep(PAUSE).await;
-        let search = search(stage, Query::Entry { entry_id });
+        let search = search(index, Query::Entry { entry_id });
         let job = stage.run(&mut listener, NewJob::new(&search, Submission::default(), None)).await?;
         let result = job.result.unwrap_or_default();
         waits.push(result["timings_ms"]["queued"].as_f64().unwrap_or(f64::NAN));
@@ -177,10 +178,10 @@ pub async fn dispatch(
     Ok(())
 }
 
-/// A search of the benchmark's index.
-pub fn search(stage: &Stage, query: Query) -> Search {
+/// A search of an index.
+pub fn search(index: &Indexed, query: Query) -> Search {
     Search {
-        index: stage.name("index"),
+        index: index.name.clone(),
         query,
         k: 20,
         probes: Default::default(),
