@@ -18,7 +18,7 @@ use super::stage::{CLASSES, MANY, SOURCE, Stage};
 use crate::inference::ModelSpec;
 
 /// How often the pipeline is timed.
-const RUNS: usize = 3;
+const RUNS: usize = 5;
 /// Objects of the small job and of the large one.
 const FEW: u32 = 1_000;
 /// Entries that are copied in one transaction, and how many transactions.
