@@ -1,31 +1,57 @@
 //! Parts are killed while they work: nothing is lost, nothing is done twice, nothing has to be repaired by hand.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use lookalike_shared::testing::wait_until;
-use lookalike_tests::{Client, Job, Samples};
+use lookalike_tests::{Client, Fault, FaultProxy, Job, Options, Request, S3Server, Samples, Stack};
 use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::{CLASSES, entries, indexing, stack_on, training};
 
+/// The last pictures come only when the worker has been killed often enough, so the job cannot end sooner.
 #[tokio::test]
 async fn an_index_is_whole_after_its_worker_was_killed_twice() {
     const EACH: u32 = 150;
+    const HELD: [&str; 2] = ["gallery/held/0.jpg", "gallery/held/1.jpg"];
     let samples = Samples::draw(4, EACH, 0).await.unwrap();
-    let mut stack = stack_on(&samples).await;
+    let folder = tempfile::tempdir().unwrap();
+    let server = S3Server::start(folder.path()).await.unwrap();
+    let bucket = server.remote().open().unwrap();
+    let pictures = samples.pictures("gallery").unwrap();
+    let keys = pictures.iter().map(|path| path.strip_prefix(samples.path()).unwrap().to_str().unwrap());
+    for (key, path) in keys.chain(HELD).zip(pictures.iter().chain(&pictures)) {
+        bucket.put(key, std::fs::read(path).unwrap().into()).await.unwrap();
+    }
+    let kills = Arc::new(AtomicUsize::new(0));
+    let killed = kills.clone();
+    let hold = move |request: &Request| {
+        let held = &HELD[killed.load(Ordering::SeqCst)..];
+        held.iter().any(|key| request.is_get() && request.target.contains(key)).then_some(Fault::Silence)
+    };
+    let proxy = FaultProxy::start(server.remote().address().unwrap(), hold).await.unwrap();
+    let behind = server.remote().through(proxy.address());
+    let options = Options::default().source("photos", samples.path()).remote("bucket", &behind);
+    let mut stack = Stack::start(options).await.unwrap();
     let client = stack.client.clone();
     client.run("train", &training("scenes", 1)).await.unwrap();
-    let job = client.submit("index", &indexing("gallery", "scenes")).await.unwrap();
+    let mut request = indexing("gallery", "scenes");
+    request["source"] = json!("bucket");
+    let job = client.submit("index", &request).await.unwrap();
+    let mut done = 0;
     for attempt in 1..=2 {
-        let under_way = |job: &Job| job.attempt() == attempt && job.state() == "running" && job.done() > 0;
-        client.wait_until(job.id(), "some progress", under_way).await.unwrap();
+        let further = |job: &Job| job.attempt() == attempt && job.state() == "running" && job.done() > done;
+        done = client.wait_until(job.id(), "some progress", further).await.unwrap().done();
         stack.kill_worker().unwrap();
+        kills.fetch_add(1, Ordering::SeqCst);
     }
     let ended = client.wait_until(job.id(), "success", |job| job.state() == "succeeded").await.unwrap();
     assert_eq!(ended.attempt(), 3);
-    assert_eq!(entries(&client, "gallery").await, u64::from(EACH * CLASSES));
+    assert_eq!(ended.result()["failed"], json!(0));
+    assert_eq!(entries(&client, "gallery").await, pictures.len() as u64 + 2);
     assert!(stack.terminate().await.unwrap().success());
 }
 
