@@ -26,6 +26,16 @@ fn a_first_start_is_ready_and_ends_with_0_at_sigterm() {
     assert_eq!(folder.postgres_processes(), Vec::<i32>::new());
 }
 
+/// Root starts PostgreSQL as another user, who need not reach the program that starts it.
+#[test]
+fn a_program_that_others_cannot_reach_starts_its_database() {
+    let folder = Folder::new();
+    let (mut up, _closed) = Up::start_from_closed_folder(&folder);
+    assert_eq!(up.get("/readyz", None).0, 200);
+    up.kill();
+    folder.wait_for_no_postgres();
+}
+
 #[test]
 fn a_second_up_on_the_same_folder_names_the_first() {
     let folder = Folder::new();

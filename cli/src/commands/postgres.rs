@@ -10,6 +10,12 @@ use crate::up::postgres::serve_as_child;
 pub struct Args {
     /// The process id of the parent
     parent: u32,
+    /// The user that runs it, this one if none is given
+    #[arg(long, requires = "gid")]
+    uid: Option<u32>,
+    /// The group of that user
+    #[arg(long, requires = "uid")]
+    gid: Option<u32>,
     /// The program and its arguments
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
     command: Vec<OsString>,
@@ -17,5 +23,5 @@ pub struct Args {
 
 /// Becomes the program; what is returned says why that failed.
 pub fn run(args: &Args) -> CliError {
-    CliError::Other(serve_as_child(args.parent, &args.command))
+    CliError::Other(serve_as_child(args.parent, args.uid.zip(args.gid), &args.command))
 }

@@ -20,6 +20,7 @@ use std::thread::JoinHandle;
 
 use anyhow::Context;
 use lookalike_shared::config::Secret;
+use nix::unistd::{Gid, Uid};
 use tokio::sync::oneshot;
 
 use self::cluster::Cluster;
@@ -85,12 +86,18 @@ impl Postgres {
     }
 }
 
-/// Becomes the program `command`, which the kernel interrupts when process `parent` ends. Gives a reason only
-/// when that fails.
-pub fn serve_as_child(parent: u32, command: &[OsString]) -> anyhow::Error {
+/// Becomes the program `command`, run by the user and group of these numbers, which the kernel interrupts when process
+/// `parent` ends. Gives a reason only when that fails.
+pub fn serve_as_child(parent: u32, user: Option<(u32, u32)>, command: &[OsString]) -> anyhow::Error {
     let Some((program, arguments)) = command.split_first() else {
         return anyhow::anyhow!("a program to run expected");
     };
+    // Before the rest: the kernel forgets about the parent when a process becomes another user.
+    if let Some((uid, gid)) = user
+        && let Err(error) = become_user(Uid::from_raw(uid), Gid::from_raw(gid))
+    {
+        return anyhow::Error::new(error).context(format!("cannot become user {uid}"));
+    }
     // Elsewhere a killed `up` leaves its database running; the next one stops it.
     #[cfg(target_os = "linux")]
     if let Err(error) = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGINT) {
@@ -101,4 +108,12 @@ pub fn serve_as_child(parent: u32, command: &[OsString]) -> anyhow::Error {
     }
     let error = Command::new(program).args(arguments).exec();
     anyhow::Error::new(error).context(format!("cannot run {}", program.to_string_lossy()))
+}
+
+/// Gives up every right but those of this user and its one group.
+fn become_user(uid: Uid, gid: Gid) -> nix::Result<()> {
+    #[cfg(not(target_vendor = "apple"))]
+    nix::unistd::setgroups(&[gid])?;
+    nix::unistd::setgid(gid)?;
+    nix::unistd::setuid(uid)
 }

@@ -94,7 +94,19 @@ pub struct Up {
 impl Up {
     /// Starts one without a worker and waits until it says that it is ready.
     pub fn start(folder: &Folder) -> Self {
-        let mut command = program(folder);
+        Self::start_at(Path::new(PROGRAM), folder)
+    }
+
+    /// Starts a copy of the program that lies in a folder which only this user can enter.
+    pub fn start_from_closed_folder(folder: &Folder) -> (Self, TempDir) {
+        let closed = tempfile::tempdir().unwrap();
+        let copy = closed.path().join("lookalike");
+        fs::copy(PROGRAM, &copy).unwrap();
+        (Self::start_at(&copy, folder), closed)
+    }
+
+    fn start_at(path: &Path, folder: &Folder) -> Self {
+        let mut command = program_at(path, folder);
         command.args(["up", "--no-worker", "--listen", "127.0.0.1:0"]);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -168,7 +180,11 @@ impl Drop for Up {
 }
 
 fn program(folder: &Folder) -> Command {
-    let mut command = Command::new(PROGRAM);
+    program_at(Path::new(PROGRAM), folder)
+}
+
+fn program_at(path: &Path, folder: &Folder) -> Command {
+    let mut command = Command::new(path);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LOOKALIKE_")) {
         command.env_remove(name);
     }

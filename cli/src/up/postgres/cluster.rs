@@ -87,17 +87,17 @@ impl Cluster {
     /// One of PostgreSQL's programs, to be run as the right user with nothing of this process's environment.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.install.program(program));
-        self.confine(&mut command);
-        command
-    }
-
-    /// Makes a command run as the right user with nothing of this process's environment.
-    pub fn confine(&self, command: &mut Command) {
-        command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").env("TZ", "UTC");
-        command.current_dir("/").stdin(Stdio::null());
+        Self::isolate(&mut command);
         if let Some(account) = &self.account {
             command.uid(account.uid).gid(account.gid);
         }
+        command
+    }
+
+    /// Makes a command run with nothing of this process's environment.
+    pub fn isolate(command: &mut Command) {
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").env("TZ", "UTC");
+        command.current_dir("/").stdin(Stdio::null());
     }
 
     /// Removes the folder of the socket if it is a passing one.

@@ -92,11 +92,13 @@ impl Server {
     fn spawn(&self) -> anyhow::Result<Child> {
         let cluster = &self.cluster;
         let mut command = std::process::Command::new(&self.executable);
-        cluster.confine(&mut command);
-        command
-            .arg("serve-postgres")
-            .arg(std::process::id().to_string())
-            .arg(cluster.install.program("postgres"));
+        Cluster::isolate(&mut command);
+        command.arg("serve-postgres");
+        // This program may lie where that user cannot reach it, so it becomes that user when it runs already.
+        if let Some(account) = &cluster.account {
+            command.arg(format!("--uid={}", account.uid)).arg(format!("--gid={}", account.gid));
+        }
+        command.arg(std::process::id().to_string()).arg(cluster.install.program("postgres"));
         command.arg("-D").arg(&cluster.data).arg("-k").arg(&cluster.run);
         command.args(["-c", "listen_addresses=", "-c", "port=5432", "-c", "unix_socket_permissions=0700"]);
         for (name, value) in tuning::settings(tuning::memory_bytes(), tuning::shared_bytes()) {
