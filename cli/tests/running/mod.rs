@@ -100,6 +100,7 @@ impl Up {
     /// Starts a copy of the program that lies in a folder which only this user can enter.
     pub fn start_from_closed_folder(folder: &Folder) -> (Self, TempDir) {
         let closed = tempfile::tempdir().unwrap();
+        fs::set_permissions(closed.path(), fs::Permissions::from_mode(0o700)).unwrap();
         let copy = closed.path().join("lookalike");
         fs::copy(PROGRAM, &copy).unwrap();
         (Self::start_at(&copy, folder), closed)
