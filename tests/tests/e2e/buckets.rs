@@ -1,7 +1,6 @@
 //! Buckets as users have them: behind networks that fail, and never the same for long.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use bytes::Bytes;
 use lookalike_shared::storage::Source;
@@ -10,7 +9,7 @@ use lookalike_tests::{
 };
 use serde_json::{Value, json};
 
-use super::{CLASSES, counts, failed_items, indexing, shown_entries, training};
+use super::{CLASSES, counts, failed_items, indexing, put, shown_entries, training, upload_gallery};
 
 /// Pictures of each class.
 const EACH: u32 = 20;
@@ -86,21 +85,12 @@ async fn index_and_follow(remote: &Remote) {
 
 /// Puts all pictures into the bucket and gives their keys.
 async fn fill(bucket: &Source, samples: &Samples) -> Vec<String> {
-    let mut keys = Vec::new();
-    for path in samples.pictures("gallery").unwrap() {
-        let key = path.strip_prefix(samples.path()).unwrap().to_str().unwrap().to_owned();
-        put(bucket, &key, &path).await;
-        keys.push(key);
-    }
+    let keys = upload_gallery(bucket, samples).await;
     let some = samples.path().join(&keys[0]);
     put(bucket, DENIED, &some).await;
     put(bucket, BROKEN, &some).await;
     bucket.put(NO_PICTURE, Bytes::from_static(b"no picture")).await.unwrap();
     keys
-}
-
-async fn put(bucket: &Source, key: &str, file: &Path) {
-    bucket.put(key, Bytes::from(std::fs::read(file).unwrap())).await.unwrap();
 }
 
 /// Every fault that passes.

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{CLASSES, entries, indexing, stack_on, training};
+use super::{CLASSES, entries, indexing, put, stack_on, training, upload_gallery};
 
 /// The last pictures come only when the worker has been killed often enough, so the job cannot end sooner.
 #[tokio::test]
@@ -21,10 +21,9 @@ async fn an_index_is_whole_after_its_worker_was_killed_twice() {
     let folder = tempfile::tempdir().unwrap();
     let server = S3Server::start(folder.path()).await.unwrap();
     let bucket = server.remote().open().unwrap();
-    let pictures = samples.pictures("gallery").unwrap();
-    let keys = pictures.iter().map(|path| path.strip_prefix(samples.path()).unwrap().to_str().unwrap());
-    for (key, path) in keys.chain(HELD).zip(pictures.iter().chain(&pictures)) {
-        bucket.put(key, std::fs::read(path).unwrap().into()).await.unwrap();
+    let keys = upload_gallery(&bucket, &samples).await;
+    for key in HELD {
+        put(&bucket, key, &samples.path().join(&keys[0])).await;
     }
     let kills = Arc::new(AtomicUsize::new(0));
     let killed = kills.clone();
@@ -51,7 +50,7 @@ async fn an_index_is_whole_after_its_worker_was_killed_twice() {
     let ended = client.wait_until(job.id(), "success", |job| job.state() == "succeeded").await.unwrap();
     assert_eq!(ended.attempt(), 3);
     assert_eq!(ended.result()["failed"], json!(0));
-    assert_eq!(entries(&client, "gallery").await, pictures.len() as u64 + 2);
+    assert_eq!(entries(&client, "gallery").await, u64::from(EACH * CLASSES) + 2);
     assert!(stack.terminate().await.unwrap().success());
 }
 

@@ -15,8 +15,10 @@ mod story;
 mod streams;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
+use lookalike_shared::storage::Source;
 use lookalike_tests::{Client, Job, Options, Samples, Stack};
 use serde_json::{Value, json};
 
@@ -26,6 +28,22 @@ const CLASSES: u32 = 10;
 /// A system whose source `photos` holds `samples`.
 async fn stack_on(samples: &Samples) -> Stack {
     Stack::start(Options::default().source("photos", samples.path())).await.unwrap()
+}
+
+/// Puts a file into a bucket.
+async fn put(bucket: &Source, key: &str, file: &Path) {
+    bucket.put(key, std::fs::read(file).unwrap().into()).await.unwrap();
+}
+
+/// Puts all pictures of the gallery into a bucket and gives their keys.
+async fn upload_gallery(bucket: &Source, samples: &Samples) -> Vec<String> {
+    let mut keys = Vec::new();
+    for path in samples.pictures("gallery").unwrap() {
+        let key = path.strip_prefix(samples.path()).unwrap().to_str().unwrap().to_owned();
+        put(bucket, &key, &path).await;
+        keys.push(key);
+    }
+    keys
 }
 
 /// A training that gives the same numbers whenever it is run: one seed, single precision.
