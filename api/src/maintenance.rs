@@ -189,6 +189,7 @@ async fn keep_house(state: &State, session: &mut PgConnection) -> Result<(), DbE
         drop_abandoned(state).await?;
         if pruned.is_none_or(|pruned| pruned.elapsed() >= PRUNE_EVERY) {
             prune(state).await?;
+            generations::forget_deletions(&state.db).await?;
             if let Err(error) = forget_checkpoints(state).await {
                 tracing::warn!(%error, "checkpoints of jobs that are gone stay for now");
             }

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, web};
 use futures::StreamExt;
 use futures::stream;
 use lookalike_shared::db::gallery::{self, Entry};
-use lookalike_shared::db::generations::{self, has_vanished};
+use lookalike_shared::db::generations::has_vanished;
 use lookalike_shared::db::indexes::Index;
 use lookalike_shared::db::models::{self, Model};
 use lookalike_shared::db::{self, DbError, PgConnection};
@@ -181,7 +181,7 @@ async fn delete_entry(
             continue;
         }
         let entry = find(&mut tx, generation, id).await?;
-        generations::remove_entries(&mut tx, generation, &[(entry.class_id, id)]).await?;
+        gallery::delete_entries(&mut tx, generation, &[(entry.class_id, id)]).await?;
         db::commit(tx).await?;
         return Ok(HttpResponse::NoContent().finish());
     }

@@ -148,6 +148,8 @@ pub struct WorkerConfig {
     pub limits: Limits,
     /// The folder of decoded pictures.
     pub cache: CacheConfig,
+    /// The most bytes of partitions that are held in memory; a quarter of the machine's when not set.
+    pub resident_bytes: Option<u64>,
     /// Stop when standard input closes: the supervisor is gone.
     pub exit_with_parent: bool,
 }
@@ -163,6 +165,7 @@ impl WorkerConfig {
             grace: Duration::from_secs(10),
             limits: Limits::default(),
             cache: CacheConfig::for_testing(),
+            resident_bytes: Some(256 << 20),
             exit_with_parent: false,
         }
     }
@@ -279,6 +282,7 @@ impl Environment {
             grace: Duration::from_secs(grace),
             limits: self.limits(),
             cache: self.cache(),
+            resident_bytes: self.optional("LOOKALIKE_RESIDENT_BYTES", "a number of bytes"),
             exit_with_parent: self.parsed("LOOKALIKE_EXIT_WITH_PARENT", "true or false"),
         }
     }
@@ -321,6 +325,15 @@ impl Environment {
             }
             Url::parse("file:///").expect("a constant URL")
         })
+    }
+
+    fn optional<T: std::str::FromStr>(&mut self, name: &str, expected: &str) -> Option<T> {
+        let value = self.get(name)?.to_owned();
+        let parsed = value.parse().ok();
+        if parsed.is_none() {
+            self.problems.push(format!("{name} is \"{value}\": {expected} expected"));
+        }
+        parsed
     }
 
     fn parsed<T: std::str::FromStr>(&mut self, name: &str, expected: &str) -> T {

@@ -103,6 +103,11 @@ pub const VARIABLES: &[Variable] = &[
         "The most bytes of decoded pictures that are kept; those not used for longest leave first. A training needs room for all of its pictures.",
     ),
     variable(
+        "LOOKALIKE_RESIDENT_BYTES",
+        None,
+        "The most bytes of partitions that a worker holds in memory, where it searches them fastest and exactly; a quarter of the machine's memory, or the container's, when not set. What does not fit is searched by the database.",
+    ),
+    variable(
         "LOOKALIKE_GRAPH_FROM",
         Some("250000"),
         "Entries from which on a partition gets a graph (HNSW), through which it is searched much faster and nearly exactly; 0: never.",

@@ -2,14 +2,19 @@
 //!
 //! For generation 7 with classes 0 and 1: `gallery.g7` (the partitioned parent), its leaves `gallery.g7_0` and
 //! `gallery.g7_1`, `gallery.m7` (the manifest: what was indexed of which object) and `gallery.t7`
-//! (thumbnails, apart, so that a scan of vectors does not read them). Names are made of numbers only, hence
-//! safe in SQL. A writer holds the generation's row ([`lock_generation`]) while it commits: writers of one
-//! generation take turns, so that they cannot deadlock and leaf versions grow in commit order.
+//! (thumbnails, apart, so that a scan of vectors does not read them), `gallery.d7` (what was deleted of late). Names are
+//! made of numbers only, hence safe in SQL. A writer holds the generation's row ([`lock_generation`]) while it commits:
+//! writers of one generation take turns, so that they cannot deadlock and leaf versions grow in commit order. Whoever
+//! keeps a copy of a leaf brings it up to date by [`following`].
 
 mod copy;
+pub mod following;
 pub mod graphs;
+mod hits;
 mod manifest;
 mod matching;
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -17,9 +22,10 @@ use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::DbError;
-pub use copy::copy_entries;
+use copy::copy_entries;
+pub use hits::{Hit, list_hits};
 pub use manifest::{ManifestRow, find_horizon, find_manifest, list_manifest, list_uris};
-pub use matching::{Hit, MatchQuery, match_entries};
+pub use matching::{MatchQuery, Neighbour, match_entries};
 
 /// An entry to be stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,14 +119,19 @@ pub async fn create_tables(
              probabilities vector({classes}) not null, embedding halfvec({embedding_dim}) not null,
              width integer not null, height integer not null, bytes bigint not null,
              content_hash bytea not null, perceptual_hash bigint not null, metadata jsonb not null,
-             indexed_at timestamptz not null default now(),
+             indexed_at timestamptz not null default now(), version bigint not null,
              primary key (class_id, entry_id)
          ) partition by list (class_id);
+         create index g{g}_version on gallery.g{g} (version);
          alter table gallery.g{g} alter column embedding set storage {storage};
          create table gallery.m{g} (
              uri text collate "C" primary key, entry_id uuid not null unique, class_id integer not null,
              bytes bigint not null, etag text not null, written_by uuid not null,
              seq bigint not null generated always as identity
+         );
+         create table gallery.d{g} (
+             class_id integer not null, version bigint not null, entry_id uuid not null,
+             at timestamptz not null default now(), primary key (class_id, version, entry_id)
          );
          create table gallery.t{g} (entry_id uuid primary key, thumbnail bytea not null);
          alter table gallery.t{g} alter column thumbnail set storage external"#
@@ -146,7 +157,7 @@ pub async fn create_tables(
 /// [`DbError`].
 pub async fn drop_tables(tx: &mut PgConnection, generation: i32) -> Result<(), DbError> {
     let g = generation;
-    let sql = format!("drop table if exists gallery.g{g}, gallery.m{g}, gallery.t{g}");
+    let sql = format!("drop table if exists gallery.g{g}, gallery.m{g}, gallery.t{g}, gallery.d{g}");
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(tx).await?;
     Ok(())
 }
@@ -160,22 +171,70 @@ pub async fn lock_generation(tx: &mut PgConnection, generation: i32) -> Result<O
     Ok(state.fetch_optional(tx).await?)
 }
 
-/// Deletes vectors, named by partition and id, as an update does before it stores the new ones.
+/// Stores entries in the place of others, named by partition and id; both may be none. Whatever else is stored of their
+/// objects must be among those that go. Leaves that are touched count up their versions, in class order. `job` is who
+/// stores them. Gives how many went.
 ///
 /// # Errors
-/// [`DbError`].
+/// [`DbError`]; the transaction must then be rolled back.
+pub async fn replace_entries(
+    tx: &mut PgConnection,
+    generation: i32,
+    gone: &[(i32, Uuid)],
+    entries: &[NewEntry],
+    job: Uuid,
+) -> Result<u64, DbError> {
+    let came = entries.iter().map(|entry| (entry.class_id, 1));
+    let went = gone.iter().map(|(class, _)| (*class, -1));
+    let changes: Vec<(i32, i64)> = came.chain(went).collect();
+    if changes.is_empty() {
+        return Ok(0);
+    }
+    let versions = bump_partitions(&mut *tx, generation, &changes).await?;
+    let mut deleted = 0;
+    if !gone.is_empty() {
+        deleted = delete_vectors(&mut *tx, generation, gone, &versions).await?;
+        let ids: Vec<Uuid> = gone.iter().map(|(_, id)| *id).collect();
+        forget_entries(&mut *tx, generation, &ids).await?;
+    }
+    copy_entries(tx, generation, entries, &versions, job).await?;
+    Ok(deleted)
+}
+
+/// Deletes what is stored of entries, named by partition and id: vectors, thumbnails, manifest. Gives how many there were.
+///
+/// # Errors
+/// [`DbError`]; the transaction must then be rolled back.
+pub async fn delete_entries(
+    tx: &mut PgConnection,
+    generation: i32,
+    entries: &[(i32, Uuid)],
+) -> Result<u64, DbError> {
+    replace_entries(tx, generation, entries, &[], Uuid::nil()).await
+}
+
+/// Deletes vectors, named by partition and id, and notes that they went.
 async fn delete_vectors(
     db: impl PgExecutor<'_>,
     generation: i32,
     entries: &[(i32, Uuid)],
+    versions: &HashMap<i32, i64>,
 ) -> Result<u64, DbError> {
     let sql = format!(
-        "delete from gallery.g{generation} g using unnest($1::int[], $2::uuid[]) as d (class_id, entry_id)
-         where g.class_id = d.class_id and g.entry_id = d.entry_id"
+        "with gone as (
+             delete from gallery.g{generation} g using unnest($1::int[], $2::uuid[]) as d (class_id, entry_id)
+             where g.class_id = d.class_id and g.entry_id = d.entry_id returning g.class_id, g.entry_id
+         )
+         insert into gallery.d{generation} (class_id, version, entry_id)
+         select class_id, v.version, entry_id
+         from gone join unnest($3::int[], $4::bigint[]) as v (class_id, version) using (class_id)"
     );
+    let (classes, versions): (Vec<i32>, Vec<i64>) = versions.iter().unzip();
     let done = sqlx::query(AssertSqlSafe(sql))
         .bind(entries.iter().map(|(class, _)| *class).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, id)| *id).collect::<Vec<_>>());
+        .bind(entries.iter().map(|(_, id)| *id).collect::<Vec<_>>())
+        .bind(classes)
+        .bind(versions);
     Ok(done.execute(db).await?.rows_affected())
 }
 
@@ -192,48 +251,26 @@ async fn forget_entries(db: impl PgExecutor<'_>, generation: i32, entries: &[Uui
     Ok(())
 }
 
-/// Deletes what is stored of entries, named by partition and id: vectors, thumbnails, manifest. Gives how many there were.
-/// The caller changes the counts of their leaves, together with whatever else it does to them.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn delete_entries(
-    tx: &mut PgConnection,
-    generation: i32,
-    entries: &[(i32, Uuid)],
-) -> Result<u64, DbError> {
-    if entries.is_empty() {
-        return Ok(0);
-    }
-    let deleted = delete_vectors(&mut *tx, generation, entries).await?;
-    let ids: Vec<Uuid> = entries.iter().map(|(_, id)| *id).collect();
-    forget_entries(tx, generation, &ids).await?;
-    Ok(deleted)
-}
-
-/// Counts up the version of every leaf a transaction touches and changes its number of rows, in class order.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn bump_partitions(
+/// Counts up the version of every leaf a transaction touches and changes its number of rows, in class order. Gives the new
+/// versions by class.
+async fn bump_partitions(
     db: impl PgExecutor<'_>,
     generation: i32,
     changes: &[(i32, i64)],
-) -> Result<(), DbError> {
+) -> Result<HashMap<i32, i64>, DbError> {
     let classes: Vec<i32> = changes.iter().map(|(class, _)| *class).collect();
     let rows: Vec<i64> = changes.iter().map(|(_, rows)| *rows).collect();
-    sqlx::query!(
+    let bumped = sqlx::query!(
         "update partitions p set version = p.version + 1, rows = p.rows + c.rows
          from (select class_id, sum(rows)::bigint as rows from unnest($2::int[], $3::bigint[]) as c (class_id, rows)
                group by class_id order by class_id) c
-         where p.generation = $1 and p.class_id = c.class_id",
+         where p.generation = $1 and p.class_id = c.class_id
+         returning p.class_id, p.version",
         generation,
         &classes,
         &rows,
-    )
-    .execute(db)
-    .await?;
-    Ok(())
+    );
+    Ok(bumped.fetch_all(db).await?.into_iter().map(|row| (row.class_id, row.version)).collect())
 }
 
 /// Empties a generation: vectors, manifest, thumbnails and counts.
@@ -242,12 +279,13 @@ pub async fn bump_partitions(
 /// [`DbError`].
 pub async fn clear_generation(tx: &mut PgConnection, generation: i32) -> Result<(), DbError> {
     let g = generation;
-    let sql = format!("truncate gallery.g{g}, gallery.m{g}, gallery.t{g}");
+    let sql = format!("truncate gallery.g{g}, gallery.m{g}, gallery.t{g}, gallery.d{g}");
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await?;
     // Filling an empty leaf is far faster without.
     graphs::drop_graphs(&mut *tx, generation).await?;
     let clear = sqlx::query!(
-        "update partitions set version = version + 1, rows = 0, has_graph = false where generation = $1",
+        "update partitions set version = version + 1, deletions_since = version + 1, rows = 0, has_graph = false
+         where generation = $1",
         generation
     );
     clear.execute(tx).await?;

@@ -19,6 +19,8 @@ use crate::domain::job::JobId;
 /// How long a drop waits for statements that read a table. Only what read the generation's number before the swap can
 /// come to wait behind it, as long.
 pub const DROP_PATIENCE: Duration = Duration::from_millis(200);
+/// How long it is noted what was deleted. Who has not searched an index for longer reads its partitions anew.
+const DELETIONS_MINUTES: i32 = 60;
 
 /// The active generation of an index as it was at some moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,22 +187,6 @@ pub async fn list_left_over(
     Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(limit).fetch_all(db).await?)
 }
 
-/// Takes entries out of a generation whose row this transaction holds: vectors, manifest, thumbnails and counts. Gives
-/// how many there were.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn remove_entries(
-    tx: &mut PgConnection,
-    generation: i32,
-    entries: &[(i32, Uuid)],
-) -> Result<u64, DbError> {
-    let changes: Vec<(i32, i64)> = entries.iter().map(|(class, _)| (*class, -1)).collect();
-    let removed = gallery::delete_entries(&mut *tx, generation, entries).await?;
-    gallery::bump_partitions(tx, generation, &changes).await?;
-    Ok(removed)
-}
-
 /// Empties a generation whose row this transaction holds. Waits for whoever reads its tables, as [`limit_lock_waits`]
 /// allows.
 ///
@@ -256,6 +242,36 @@ async fn drop_if_unused(tx: &mut PgConnection, id: i32) -> Result<bool, DbError>
     Ok(true)
 }
 
+/// Throws away notes of deletions that are older than any follower that keeps up needs; gives how many.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn forget_deletions(pool: &PgPool) -> Result<u64, DbError> {
+    let ids = sqlx::query_scalar!("select id from generations where state <> 'dropping' order by id");
+    let mut forgotten = 0;
+    for id in ids.fetch_all(pool).await? {
+        let mut tx = begin(pool).await?;
+        limit_lock_waits(&mut tx, DROP_PATIENCE).await?;
+        match forget_deletions_of(&mut tx, id).await {
+            Ok(rows) => {
+                commit(tx).await?;
+                forgotten += rows;
+            }
+            // Another time, or never.
+            Err(error) if error.is_lock_timeout() || error.is_missing_table() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(forgotten)
+}
+
+async fn forget_deletions_of(tx: &mut PgConnection, generation: i32) -> Result<u64, DbError> {
+    match gallery::lock_generation(&mut *tx, generation).await? {
+        Some(_) => gallery::following::forget_deleted(tx, generation, DELETIONS_MINUTES).await,
+        None => Ok(0),
+    }
+}
+
 /// Bounds how long any statement of this transaction waits for a lock.
 ///
 /// # Errors
@@ -275,7 +291,7 @@ pub(super) async fn lock_tables(tx: &mut PgConnection, generation: i32) -> Resul
     let sql = format!(
         "do $$ begin
              if to_regclass('gallery.g{g}') is not null then
-                 lock table gallery.m{g}, gallery.g{g}, gallery.t{g} in access exclusive mode;
+                 lock table gallery.m{g}, gallery.g{g}, gallery.t{g}, gallery.d{g} in access exclusive mode;
              end if;
          end $$"
     );

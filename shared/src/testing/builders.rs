@@ -182,7 +182,5 @@ pub fn an_entry(uri: &str, class_id: i32, probabilities: &[f32], embedding: &[f3
 pub async fn commit_entries(tx: &mut PgConnection, generation: i32, entries: &[NewEntry], job: Uuid) {
     let state = gallery::lock_generation(&mut *tx, generation).await.expect("the test database answers");
     assert!(state.is_some(), "generation {generation} is gone");
-    gallery::copy_entries(&mut *tx, generation, entries, job).await.expect("valid entries");
-    let changes: Vec<(i32, i64)> = entries.iter().map(|entry| (entry.class_id, 1)).collect();
-    gallery::bump_partitions(&mut *tx, generation, &changes).await.expect("known classes");
+    gallery::replace_entries(&mut *tx, generation, &[], entries, job).await.expect("valid entries");
 }

@@ -171,7 +171,7 @@ async fn a_dropped_generation_is_told_as_vanished() {
         vector: &[0.5; DIMS[0] as usize],
         k: 1,
         exclude: None,
-        exclude_uri: None,
+        uri_prefix: None,
         metadata: None,
         max_distance: None,
     };
@@ -268,7 +268,7 @@ async fn what_came_and_went_while_a_generation_was_filled_is_found() {
     let mut tx = db.pool.begin().await.unwrap();
     gallery::lock_generation(&mut tx, gallery.first).await.unwrap();
     let taken = [(entry.class_id, entry.entry_id)];
-    assert_eq!(generations::remove_entries(&mut tx, gallery.first, &taken).await.unwrap(), 1);
+    assert_eq!(gallery::delete_entries(&mut tx, gallery.first, &taken).await.unwrap(), 1);
     tx.commit().await.unwrap();
     assert_ne!(generations::find_standing(&db.pool, gallery.index).await.unwrap(), Some(seen));
     assert_eq!(missing("").await, ["photos/c.jpg", "photos/d.jpg"]);

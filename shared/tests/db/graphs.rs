@@ -61,7 +61,7 @@ fn query(vector: &[f32]) -> MatchQuery<'_> {
         vector,
         k: 10,
         exclude: None,
-        exclude_uri: None,
+        uri_prefix: None,
         metadata: None,
         max_distance: None,
     }
@@ -217,6 +217,8 @@ async fn a_building_shows_its_progress_keeps_nobody_from_writing_and_can_be_brok
 async fn store_elsewhere(pool: &PgPool, generation: i32) {
     let entry = entry(50_000, 1);
     let mut tx = pool.begin().await.unwrap();
-    lookalike_shared::db::gallery::copy_entries(&mut tx, generation, &[entry], Uuid::now_v7()).await.unwrap();
+    lookalike_shared::db::gallery::replace_entries(&mut tx, generation, &[], &[entry], Uuid::nil())
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 }

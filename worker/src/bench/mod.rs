@@ -5,12 +5,13 @@
 //! it, measured a moment before or after; their ratio is what may be compared between machines.
 //!
 //! - [`stage`]: pictures, a model and jobs to work on.
-//! - [`device`]: decoding and forward passes; [`queue`]: enqueueing, dispatch, draining; [`indexing`];
+//! - [`matching`] of vectors; [`device`]: decoding and forward passes; [`queue`]: enqueueing, dispatch, draining; [`indexing`];
 //!   [`searching`]; [`training`]: steps, and the pipeline around them; [`tables`] of many entries, on demand.
 //! - [`report`]: the table and its JSON.
 
 mod device;
 mod indexing;
+mod matching;
 mod queue;
 mod report;
 mod searching;
@@ -48,6 +49,9 @@ pub struct Options {
     /// Measure decoding, engines and indexing only
     #[arg(long)]
     pub indexing: bool,
+    /// Measure matching only
+    #[arg(long, conflicts_with_all = ["indexing", "training"])]
+    pub matching: bool,
     /// Tables of many entries.
     #[command(flatten)]
     pub tables: tables::Options,
@@ -64,6 +68,10 @@ pub async fn run(settings: Settings, options: Options) -> anyhow::Result<()> {
         tables::measure(&stage, &options.tables, &mut report).await?;
         return finish(&stage, &report, options.output.as_deref());
     }
+    if options.matching {
+        matching::measure(&stage, &mut report).await?;
+        return finish(&stage, &report, options.output.as_deref());
+    }
     if options.indexing {
         device::measure(&stage, &mut report).await?;
         let worker = stage.start_worker().await?;
@@ -72,6 +80,7 @@ pub async fn run(settings: Settings, options: Options) -> anyhow::Result<()> {
         worker.stop().await?;
         return finish(&stage, &report, options.output.as_deref());
     }
+    matching::measure(&stage, &mut report).await?;
     training::measure(&stage, options.plain_step.as_deref(), &mut report).await?;
     if options.training {
         return finish(&stage, &report, options.output.as_deref());

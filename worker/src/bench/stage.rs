@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use libjpeg_turbo_rs::{PixelFormat, Subsampling, compress};
-use lookalike_shared::db::gallery::{NewEntry, bump_partitions, copy_entries};
+use lookalike_shared::db::gallery::{NewEntry, replace_entries};
 use lookalike_shared::db::jobs::{Job, Standing, get_job, list_standings};
 use lookalike_shared::db::models::{NewModel, insert_model};
 use lookalike_shared::db::queue::{NewJob, cancel_jobs, enqueue};
@@ -142,11 +142,9 @@ impl Stage {
     /// # Errors
     /// The database refuses them.
     pub async fn copy(&self, generation: i32, entries: &[NewEntry]) -> anyhow::Result<f64> {
-        let changes: Vec<(i32, i64)> = entries.iter().map(|entry| (entry.class_id, 1)).collect();
         let started = Instant::now();
         let mut tx = db::begin(&self.db).await?;
-        copy_entries(&mut tx, generation, entries, Uuid::nil()).await?;
-        bump_partitions(&mut *tx, generation, &changes).await?;
+        replace_entries(&mut tx, generation, &[], entries, Uuid::nil()).await?;
         db::commit(tx).await?;
         Ok(started.elapsed().as_secs_f64())
     }

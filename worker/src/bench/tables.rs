@@ -45,10 +45,13 @@ pub struct Options {
 
 /// Entries of one shape.
 #[derive(Debug, Clone, Copy)]
-struct Shape {
-    entries: u64,
-    classes: u32,
-    values: u32,
+pub struct Shape {
+    /// How many.
+    pub entries: u64,
+    /// Classes, of as many entries each.
+    pub classes: u32,
+    /// Values of an embedding.
+    pub values: u32,
 }
 
 /// Loads the tables and measures them.
@@ -61,8 +64,9 @@ pub async fn measure(stage: &Stage, options: &Options, report: &mut Report) -> a
         classes: options.classes,
         values: options.values,
     };
-    let generation = begin(stage, shape).await?;
-    load(stage, shape, generation, report).await?;
+    let generation = begin(stage, shape, "tables").await?;
+    let seconds = load(stage, shape, generation).await?;
+    report.limit("tables.copy_rate", shape.entries as f64 / seconds, "entries/s");
     let started = Instant::now();
     analyze_tables(&stage.db, generation).await?;
     report.limit("tables.analyze", started.elapsed().as_secs_f64(), "s");
@@ -105,10 +109,13 @@ pub async fn measure(stage: &Stage, options: &Options, report: &mut Report) -> a
 }
 
 /// An empty index of that shape.
-async fn begin(stage: &Stage, shape: Shape) -> anyhow::Result<i32> {
+///
+/// # Errors
+/// The database refuses it.
+pub async fn begin(stage: &Stage, shape: Shape, name: &str) -> anyhow::Result<i32> {
     let id = Uuid::now_v7();
     let mut tx = db::begin(&stage.db).await?;
-    indexes::insert_index(&mut *tx, id, &stage.name("tables")).await?;
+    indexes::insert_index(&mut *tx, id, &stage.name(name)).await?;
     let (classes, values) = (i32::try_from(shape.classes)?, i32::try_from(shape.values)?);
     let started = Instant::now();
     let generation = indexes::begin_generation(&mut tx, id, stage.small.id, classes, values).await?;
@@ -118,7 +125,11 @@ async fn begin(stage: &Stage, shape: Shape) -> anyhow::Result<i32> {
     Ok(generation)
 }
 
-async fn load(stage: &Stage, shape: Shape, generation: i32, report: &mut Report) -> anyhow::Result<()> {
+/// Loads its entries, and gives the seconds that their transactions took.
+///
+/// # Errors
+/// The database refuses them.
+pub async fn load(stage: &Stage, shape: Shape, generation: i32) -> anyhow::Result<f64> {
     let mut seconds = 0.0;
     for first in (0..shape.entries).step_by(usize::try_from(COPIED)?) {
         let numbers = first..(first + COPIED).min(shape.entries);
@@ -129,8 +140,7 @@ async fn load(stage: &Stage, shape: Shape, generation: i32, report: &mut Report)
             tracing::info!(entries = first, seconds, "loading");
         }
     }
-    report.limit("tables.copy_rate", shape.entries as f64 / seconds, "entries/s");
-    Ok(())
+    Ok(seconds)
 }
 
 /// Ids of the nearest entries for each query, and the median time in milliseconds.
@@ -153,7 +163,7 @@ async fn queries(
             vector: &vector,
             k: K,
             exclude: None,
-            exclude_uri: None,
+            uri_prefix: None,
             metadata: None,
             max_distance: None,
         };
@@ -191,7 +201,7 @@ fn uri(number: u64) -> String {
 }
 
 /// A unit vector near one of the class's centres.
-fn vector(shape: Shape, class: u64, number: u64) -> Vec<f32> {
+pub fn vector(shape: Shape, class: u64, number: u64) -> Vec<f32> {
     let direction = |seed: u64| {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         (0..shape.values).map(move |_| rng.random::<f32>() - 0.5)

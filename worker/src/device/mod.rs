@@ -4,7 +4,7 @@ mod usage;
 
 use tch::Device;
 
-pub use usage::Sampler;
+pub use usage::{Sampler, memory_bytes};
 
 /// A device chosen by name.
 #[derive(Debug, Clone, PartialEq)]

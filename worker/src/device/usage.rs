@@ -5,6 +5,14 @@ use nvml_wrapper::Nvml;
 use sysinfo::System;
 use tch::Device;
 
+/// The memory of the machine, or of the container if that has less; none where the system does not tell.
+pub fn memory_bytes() -> u64 {
+    let Ok(mut system) = System::new() else { return 0 };
+    system.refresh_memory();
+    let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
+    system.total_memory().min(limit)
+}
+
 /// Reads utilisation and memory of one device, cheaply enough for once a second.
 pub struct Sampler {
     system: Option<System>,

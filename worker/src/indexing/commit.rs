@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use lookalike_shared::db::gallery::{self, ManifestRow, NewEntry};
 use lookalike_shared::db::items::NewItem;
-use lookalike_shared::db::{self, PgConnection, generations, items};
+use lookalike_shared::db::{self, PgConnection, items};
 use lookalike_shared::domain::generation::GenerationState;
 use lookalike_shared::domain::job::Progress;
 use lookalike_shared::jobs::IndexMode;
@@ -183,13 +183,9 @@ async fn store_entries(
             }
         }
     }
-    gallery::delete_entries(tx, generation, &places(&known)).await?;
     // Rows of a class lie together in their leaf.
     entries.sort_by_key(|entry| entry.class_id);
-    gallery::copy_entries(tx, generation, entries, context.attempt.job_id.0).await?;
-    let came = entries.iter().map(|entry| (entry.class_id, 1));
-    let went = known.iter().map(|row| (row.class_id, -1));
-    gallery::bump_partitions(tx, generation, &came.chain(went).collect::<Vec<_>>()).await?;
+    gallery::replace_entries(tx, generation, &places(&known), entries, context.attempt.job_id.0).await?;
     Ok(())
 }
 
@@ -203,7 +199,7 @@ async fn remove(tx: &mut PgConnection, generation: i32, rows: &[ManifestRow]) ->
     let numbers: HashMap<&str, i64> = rows.iter().map(|row| (row.uri.as_str(), row.seq)).collect();
     let mut now = gallery::find_manifest(&mut *tx, generation, &uris).await?;
     now.retain(|row| numbers.get(row.uri.as_str()) == Some(&row.seq));
-    Ok(generations::remove_entries(tx, generation, &places(&now)).await?)
+    Ok(gallery::delete_entries(tx, generation, &places(&now)).await?)
 }
 
 /// Where the entries of these rows are.

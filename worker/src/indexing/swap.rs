@@ -35,7 +35,7 @@ impl Pipeline {
             let entries: Vec<_> = left_over.iter().map(|row| (row.class_id, row.entry_id)).collect();
             let mut tx = db::begin(db).await?;
             gallery::lock_generation(&mut tx, filled).await?.ok_or_else(|| self.dropped())?;
-            generations::remove_entries(&mut tx, filled, &entries).await?;
+            gallery::delete_entries(&mut tx, filled, &entries).await?;
             db::commit(tx).await?;
         }
     }

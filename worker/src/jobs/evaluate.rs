@@ -5,14 +5,14 @@
 //! its uri that is a class of the model; an entry without one counts by the class it was given. A query that
 //! is in the index itself is no hit of its own. Precision at K divides by K, however few hits there are.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use lookalike_shared::db::gallery::Hit;
-use lookalike_shared::db::generations::{self, has_vanished};
-use lookalike_shared::db::indexes::Index;
-use lookalike_shared::db::{self, items};
+use lookalike_shared::db::gallery::{Hit, find_manifest};
+use lookalike_shared::db::generations;
+use lookalike_shared::db::indexes::{Index, Partition, list_partitions};
+use lookalike_shared::db::{self, DbError, items};
 use lookalike_shared::domain::progress::Meter;
 use lookalike_shared::domain::search::{Probes, RankBy};
 use lookalike_shared::jobs::Evaluate;
@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::dataset::{self, LabelledFile, Reader, class_of_uri};
 use crate::embedding::{self, Vector};
 use crate::inference::Priority;
-use crate::matching::{self, Found, Wanted};
+use crate::matching::{Found, Match, MatchError, Wanted};
 use crate::models::StoredModel;
 use crate::picture::prepare;
 use crate::runtime::context::{JobContext, JobError, JobOutcome};
@@ -51,11 +51,12 @@ pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
         let (queries, unreadable) = embed(&context, &model, batch).await?;
         failed += unreadable.len() as u64;
         items::insert_items(context.db(), context.attempt.job_id, &unreadable).await?;
-        let (context_ref, model_ref, payload_ref) = (&context, &model, &payload);
+        let gallery = Gallery::look(&context, generation, &queries).await?;
+        let (context_ref, model_ref, payload_ref, gallery) = (&context, &model, &payload, &gallery);
         let judged: Vec<_> = stream::iter(queries)
             .map(|(file, vector)| {
                 let class = truth[file.class];
-                judge(context_ref, generation, model_ref, payload_ref, class, file, vector)
+                judge(context_ref, gallery, model_ref, payload_ref, class, file, vector)
             })
             .buffered(TOGETHER)
             .try_collect()
@@ -136,6 +137,31 @@ async fn embed(
     Ok((files.into_iter().zip(vectors).collect(), unreadable))
 }
 
+/// What queries are matched with.
+struct Gallery {
+    generation: i32,
+    partitions: Vec<Partition>,
+    /// Entries of the queries' own pictures, by uri.
+    own: HashMap<String, Uuid>,
+}
+
+impl Gallery {
+    async fn look(
+        context: &JobContext,
+        generation: i32,
+        queries: &[(LabelledFile, Vector)],
+    ) -> Result<Self, JobError> {
+        let uris: Vec<String> = queries.iter().map(|(file, _)| file.uri.clone()).collect();
+        let look = async {
+            let partitions = list_partitions(context.db(), generation).await?;
+            let own = find_manifest(context.db(), generation, &uris).await?;
+            let own = own.into_iter().map(|row| (row.uri, row.entry_id)).collect();
+            Ok(Self { generation, partitions, own })
+        };
+        look.await.map_err(|error: DbError| missed(generation, error.into()))
+    }
+}
+
 /// What one query found.
 struct Judged {
     class: usize,
@@ -149,7 +175,7 @@ struct Judged {
 
 async fn judge(
     context: &JobContext,
-    generation: i32,
+    gallery: &Gallery,
     model: &StoredModel,
     payload: &Evaluate,
     class: usize,
@@ -166,16 +192,17 @@ async fn judge(
         classes: None,
         metadata: None,
         min_similarity: None,
-        exclude: None,
-        exclude_uri: Some(&file.uri),
+        exclude: gallery.own.get(&file.uri).copied(),
+        uri_prefix: None,
+        collapse: None,
     };
     let mut right = [Vec::new(), Vec::new()];
     let (mut recall, mut partitions) = (1.0, 0);
     for (ranking, rank_by) in RANKINGS.into_iter().enumerate() {
-        let found = find(context, generation, &wanted(rank_by, payload.probes)).await?;
-        right[ranking] = found.hits.iter().map(|hit| true_class(hit, model) == class).collect();
+        let found = find(context, gallery, &wanted(rank_by, payload.probes)).await?;
+        right[ranking] = found.hits.iter().map(|found| true_class(&found.hit, model) == class).collect();
         if rank_by == RankBy::Embedding {
-            let all = find(context, generation, &wanted(rank_by, Probes::All)).await?;
+            let all = find(context, gallery, &wanted(rank_by, Probes::All)).await?;
             recall = kept(&found.hits, &all.hits);
             partitions = found.partitions;
         }
@@ -186,12 +213,14 @@ async fn judge(
 
 /// What matching finds. A generation that was dropped meanwhile ends the attempt: the next one measures the one that is
 /// active then, or says that the one it was to measure is gone.
-async fn find(context: &JobContext, generation: i32, wanted: &Wanted<'_>) -> Result<Found, JobError> {
-    let found = matching::find(context.db(), generation, wanted).await;
-    found.map_err(|error| {
-        let detail = || format!("generation {generation} was dropped while it was measured");
-        if has_vanished(&error) { JobError::retry("generation_vanished", detail()) } else { error.into() }
-    })
+async fn find(context: &JobContext, gallery: &Gallery, wanted: &Wanted<'_>) -> Result<Found, JobError> {
+    let found = context.services.matcher.find(gallery.generation, &gallery.partitions, wanted).await;
+    found.map_err(|error| missed(gallery.generation, error))
+}
+
+fn missed(generation: i32, error: MatchError) -> JobError {
+    let detail = || format!("generation {generation} was dropped while it was measured");
+    if error.has_vanished() { JobError::retry("generation_vanished", detail()) } else { error.into() }
 }
 
 fn true_class(hit: &Hit, model: &StoredModel) -> usize {
@@ -199,9 +228,9 @@ fn true_class(hit: &Hit, model: &StoredModel) -> usize {
     class_of_uri(&hit.uri, &model.row.classes).unwrap_or(given)
 }
 
-fn kept(found: &[Hit], all: &[Hit]) -> f64 {
-    let found: HashSet<_> = found.iter().map(|hit| hit.entry_id).collect();
-    let kept = all.iter().filter(|hit| found.contains(&hit.entry_id)).count();
+fn kept(found: &[Match], all: &[Match]) -> f64 {
+    let found: HashSet<_> = found.iter().map(|found| found.hit.entry_id).collect();
+    let kept = all.iter().filter(|wanted| found.contains(&wanted.hit.entry_id)).count();
     if all.is_empty() { 1.0 } else { kept as f64 / all.len() as f64 }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use chrono::Utc;
 use lookalike_shared::db::generations::has_vanished;
-use lookalike_shared::db::{self, DbError, indexes::Index};
+use lookalike_shared::db::{self, DbError};
 use lookalike_shared::domain::search::{calibrated, similarity};
 use lookalike_shared::jobs::{Query, Search};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::dataset::picture_limits;
 use crate::embedding::{Vector, embed};
 use crate::inference::Priority;
-use crate::matching::{self, ENGINE, Found, Wanted};
+use crate::matching::{Found, MatchError, Wanted};
 use crate::models::StoredModel;
 use crate::picture::{decode, prepare};
 use crate::runtime::context::{JobContext, JobError, JobOutcome};
@@ -59,12 +59,20 @@ impl From<DbError> for Miss {
     }
 }
 
+impl From<MatchError> for Miss {
+    fn from(error: MatchError) -> Self {
+        if error.has_vanished() { Self::Vanished } else { Self::Failed(error.into()) }
+    }
+}
+
 /// Searches the generation that is active now, with its model: one look at the index gives both, whatever is swapped
 /// meanwhile.
 async fn search_once(context: &JobContext, search: &Search, queued: f64) -> Result<Value, Miss> {
-    let index = db::indexes::get_index(context.db(), &search.index).await?;
+    let matcher = &context.services.matcher;
+    let index = matcher.look(search.index.as_str()).await?;
+    let index = index.ok_or_else(|| DbError::not_found("index", &search.index))?;
     let (Some(generation), Some(model_id)) = (index.generation, index.model_id) else {
-        let detail = format!("index \"{}\" has no active generation", index.name);
+        let detail = format!("index \"{}\" has no active generation", search.index);
         return Err(JobError::permanent("index_empty", detail).into());
     };
     let model = context.services.models.get_by_id(model_id).await?;
@@ -85,11 +93,12 @@ async fn search_once(context: &JobContext, search: &Search, queued: f64) -> Resu
         metadata: metadata.as_ref(),
         min_similarity: search.min_similarity,
         exclude: excluded(search),
-        exclude_uri: None,
+        uri_prefix: None,
+        collapse: None,
     };
-    let found = matching::find(context.db(), generation, &wanted).await?;
+    let found = matcher.find(generation, &index.partitions, &wanted).await?;
     timings.matching = elapsed_ms(started);
-    Ok(answer(&index, &model, &vector, &found, &timings))
+    Ok(answer(search, generation, &model, &vector, &found, &timings))
 }
 
 /// Milliseconds of each step.
@@ -204,7 +213,14 @@ fn excluded(search: &Search) -> Option<Uuid> {
     }
 }
 
-fn answer(index: &Index, model: &StoredModel, vector: &Vector, found: &Found, timings: &Timings) -> Value {
+fn answer(
+    search: &Search,
+    generation: i32,
+    model: &StoredModel,
+    vector: &Vector,
+    found: &Found,
+    timings: &Timings,
+) -> Value {
     let probabilities = calibrated(&vector.probabilities, model.temperature());
     let mut classes: Vec<usize> = (0..probabilities.len()).collect();
     classes.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
@@ -217,15 +233,19 @@ fn answer(index: &Index, model: &StoredModel, vector: &Vector, found: &Found, ti
         .hits
         .iter()
         .enumerate()
-        .map(|(position, hit)| {
+        .map(|(position, found)| {
+            let (hit, distance) = (&found.hit, found.distance);
             json!({
                 "rank": position + 1,
                 "entry_id": hit.entry_id,
                 "uri": hit.uri,
                 "class": model.class_name(usize::try_from(hit.class_id).unwrap_or(usize::MAX)),
-                "distance": hit.distance,
-                "similarity": similarity(hit.distance),
-                "thumbnail": format!("/v1/indexes/{}/entries/{}/thumbnail", index.name, hit.entry_id),
+                "probability": hit.probability,
+                "distance": distance,
+                "similarity": similarity(distance),
+                "width": hit.width,
+                "height": hit.height,
+                "thumbnail": format!("/v1/indexes/{}/entries/{}/thumbnail", search.index, hit.entry_id),
                 "metadata": hit.metadata,
             })
         })
@@ -233,14 +253,14 @@ fn answer(index: &Index, model: &StoredModel, vector: &Vector, found: &Found, ti
     json!({
         "query": { "classes": classes },
         "model": model.row.reference(),
-        "generation": index.generation,
+        "generation": generation,
         "hits": hits,
         "scanned": {
             "partitions": found.partitions,
             "of_partitions": found.of_partitions,
             "entries": found.entries,
             "of_entries": found.of_entries,
-            "engine": ENGINE,
+            "engine": found.engine(),
             "exact": found.approximate == 0,
         },
         "timings_ms": {

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::stop::{StopReason, StopToken};
+use crate::matching::MatchError;
 use crate::runtime::Services;
 
 /// How often progress is stored at most.
@@ -50,7 +51,13 @@ impl JobError {
 
 impl From<DbError> for JobError {
     fn from(error: DbError) -> Self {
-        let code = match &error {
+        Self::from(&error)
+    }
+}
+
+impl From<&DbError> for JobError {
+    fn from(error: &DbError) -> Self {
+        let code = match error {
             DbError::NotFound { what, .. } => {
                 return Self::permanent(&format!("{what}_not_found"), error.to_string());
             }
@@ -59,6 +66,15 @@ impl From<DbError> for JobError {
             DbError::Other(_) | DbError::Unknown(_) | DbError::Queue(_) => "database_error",
         };
         Self::retry(code, error.to_string())
+    }
+}
+
+impl From<MatchError> for JobError {
+    fn from(error: MatchError) -> Self {
+        match error {
+            MatchError::Database(error) => Self::from(&*error),
+            MatchError::BrokenOff => Self::retry("match_failed", error.to_string()),
+        }
     }
 }
 

@@ -28,6 +28,7 @@ use uuid::Uuid;
 use crate::dataset::cache::Cache;
 use crate::device::{self, Sampler};
 use crate::inference::{Inference, Options};
+use crate::matching::Matcher;
 use crate::models::ModelStore;
 use attempt::Attempts;
 use lease::Heartbeat;
@@ -52,6 +53,8 @@ pub struct Services {
     pub inference: Inference,
     /// Weights, fetched once.
     pub models: ModelStore,
+    /// Partitions in memory, and the way to those that are not.
+    pub matcher: Matcher,
     /// Bounds on pictures.
     pub limits: Limits,
     /// Decoded pictures of labelled sets.
@@ -96,6 +99,7 @@ impl Worker {
             db::is_migrated(&db).await?,
             "the database is not migrated: run `lookalike migrate` first"
         );
+        let resident_bytes = settings.worker.resident_bytes.unwrap_or_else(|| device::memory_bytes() / 4);
         let mut sampler = Sampler::new(chosen.device);
         let worker_id = Uuid::now_v7();
         let host = sysinfo::System::host_name().unwrap_or_else(|_| "unknown".to_owned());
@@ -119,6 +123,7 @@ impl Worker {
             worker_id,
             worker_name,
             models: ModelStore::new(db.clone(), storage.clone()),
+            matcher: Matcher::new(db.clone(), resident_bytes)?,
             db,
             storage,
             device: chosen.device,

@@ -1,6 +1,8 @@
 //! Bulk loading: PostgreSQL's binary COPY format (documentation of COPY, "Binary Format") and pgvector's
 //! binary representations (`vector_send`, `halfvec_send`: dimension, zero, big-endian values).
 
+use std::collections::HashMap;
+
 use bytes::{BufMut, BytesMut};
 use half::f16;
 use sqlx::PgConnection;
@@ -14,14 +16,12 @@ const MESSAGE: usize = 64 << 10;
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
 /// Loads entries into a generation: vectors, manifest and thumbnails, one COPY each; PostgreSQL routes vectors to their
-/// leaves. Nothing may be stored of their objects. `job` is who stores them.
-///
-/// # Errors
-/// [`DbError`]; the transaction must then be rolled back.
-pub async fn copy_entries(
+/// leaves. Nothing may be stored of their objects. `versions` are those of their leaves, `job` is who stores them.
+pub(super) async fn copy_entries(
     tx: &mut PgConnection,
     generation: i32,
     entries: &[NewEntry],
+    versions: &HashMap<i32, i64>,
     job: Uuid,
 ) -> Result<(), DbError> {
     if entries.is_empty() {
@@ -30,13 +30,15 @@ pub async fn copy_entries(
     let g = generation;
     let vectors = format!(
         "copy gallery.g{g} (class_id, entry_id, uri, probabilities, embedding, width, height, bytes, content_hash,
-             perceptual_hash, metadata) from stdin (format binary)"
+             perceptual_hash, metadata, version) from stdin (format binary)"
     );
     let manifest = format!(
         "copy gallery.m{g} (uri, entry_id, class_id, bytes, etag, written_by) from stdin (format binary)"
     );
     let thumbnails = format!("copy gallery.t{g} (entry_id, thumbnail) from stdin (format binary)");
-    send(tx, &vectors, rows(entries, 11, write_vectors)).await?;
+    // A class without a partition is refused by the table itself.
+    let version = |entry: &NewEntry| versions.get(&entry.class_id).copied().unwrap_or_default();
+    send(tx, &vectors, rows(entries, 12, |out, entry| write_vectors(out, entry, version(entry)))).await?;
     send(tx, &manifest, rows(entries, 6, |out, entry| write_manifest(out, entry, job))).await?;
     send(tx, &thumbnails, rows(entries, 2, write_thumbnail)).await
 }
@@ -68,7 +70,7 @@ fn rows(entries: &[NewEntry], columns: i16, write: impl Fn(&mut BytesMut, &NewEn
     out
 }
 
-fn write_vectors(out: &mut BytesMut, entry: &NewEntry) {
+fn write_vectors(out: &mut BytesMut, entry: &NewEntry, version: i64) {
     field(out, |out| out.put_i32(entry.class_id));
     field(out, |out| out.put_slice(entry.id.as_bytes()));
     field(out, |out| out.put_slice(entry.uri.as_bytes()));
@@ -84,6 +86,7 @@ fn write_vectors(out: &mut BytesMut, entry: &NewEntry) {
         let json = serde_json::to_vec(&entry.metadata).expect("a JSON object is plain data");
         out.put_slice(&json);
     });
+    field(out, |out| out.put_i64(version));
 }
 
 fn write_manifest(out: &mut BytesMut, entry: &NewEntry, job: Uuid) {

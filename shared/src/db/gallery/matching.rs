@@ -8,19 +8,19 @@ use super::super::DbError;
 use super::graphs;
 use crate::domain::search::RankBy;
 
-/// A hit of a search.
+/// An entry near a query.
 #[derive(Debug, Clone, PartialEq, FromRow)]
-pub struct Hit {
+pub struct Neighbour {
     /// The entry.
     pub entry_id: Uuid,
     /// Its class's number.
     pub class_id: i32,
-    /// `source/key`.
-    pub uri: String,
-    /// What the submitter said of it.
-    pub metadata: Value,
-    /// Euclidean distance from the query.
+    /// Fingerprint of what the picture shows; none of entries from before it was kept.
+    pub perceptual_hash: Option<i64>,
+    /// Euclidean distance from the query, in single precision.
     pub distance: f64,
+    /// The vector that it was measured to.
+    pub vector: Vec<f32>,
 }
 
 /// What a match looks for.
@@ -38,8 +38,8 @@ pub struct MatchQuery<'a> {
     pub k: i64,
     /// An entry that is no hit: the query itself.
     pub exclude: Option<Uuid>,
-    /// A picture that is no hit: the query itself, by its uri.
-    pub exclude_uri: Option<&'a str>,
+    /// Only entries whose uris begin with this.
+    pub uri_prefix: Option<&'a str>,
     /// Only entries whose metadata holds all of this object.
     pub metadata: Option<&'a Value>,
     /// Only hits at most this far.
@@ -55,14 +55,14 @@ pub async fn match_entries(
     db: impl Acquire<'_, Database = Postgres>,
     generation: i32,
     query: &MatchQuery<'_>,
-) -> Result<Vec<Hit>, DbError> {
+) -> Result<Vec<Neighbour>, DbError> {
     // The same precision as the stored column, so that a picture is at distance 0 from itself.
-    let distance = match query.rank_by {
-        RankBy::Embedding => "embedding <-> ($2::real[]::vector)::halfvec",
-        RankBy::Probabilities => "probabilities <-> $2::real[]::vector",
+    let (column, distance) = match query.rank_by {
+        RankBy::Embedding => ("embedding::vector", "embedding <-> ($2::real[]::vector)::halfvec"),
+        RankBy::Probabilities => ("probabilities", "probabilities <-> $2::real[]::vector"),
     };
-    let columns = "select entry_id, class_id, uri, metadata";
-    let wanted = "($4::uuid is null or entry_id <> $4) and ($5::text is null or uri <> $5) and ($6::jsonb is null or metadata @> $6)";
+    let columns = format!("select entry_id, class_id, perceptual_hash, {column}::real[] as vector");
+    let wanted = "($4::uuid is null or entry_id <> $4) and ($5::text is null or starts_with(uri, $5)) and ($6::jsonb is null or metadata @> $6)";
     let mut parts = Vec::with_capacity(1 + query.approximate.len());
     // Of no class at all, PostgreSQL would make a plan for every leaf. What is added to the distance, nothing, keeps an
     // order by it from going through a graph.
@@ -79,7 +79,7 @@ pub async fn match_entries(
         ));
     }
     let sql = format!(
-        "select entry_id, class_id, uri, metadata, distance from ({}) s
+        "select entry_id, class_id, perceptual_hash, distance, vector from ({}) s
          where $1::int[] is not null and ($7::float8 is null or distance <= $7) order by distance, entry_id limit $3",
         parts.join(" union all ")
     );
@@ -88,7 +88,7 @@ pub async fn match_entries(
         .bind(query.vector)
         .bind(query.k)
         .bind(query.exclude)
-        .bind(query.exclude_uri)
+        .bind(query.uri_prefix)
         .bind(query.metadata)
         .bind(query.max_distance);
     if query.approximate.is_empty() {
