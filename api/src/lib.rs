@@ -5,6 +5,7 @@
 //! - [`routes`]: one file per resource; a handler extracts, checks and calls one use case.
 //! - [`views`]: the shapes that travel, apart from the domain types.
 //! - [`submit`]: how a job enters, the same for every kind.
+//! - [`together`]: statements that requests share.
 //! - [`problem`]: every refusal, as `application/problem+json`.
 //! - [`auth`]: keys, sessions and what they may do.
 //! - [`extract`]: bodies, queries and paths whose mistakes become problems.
@@ -38,5 +39,6 @@ pub mod routes;
 pub mod startup;
 pub mod state;
 pub mod submit;
+pub mod together;
 pub mod views;
 pub mod weights;

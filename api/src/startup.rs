@@ -20,6 +20,7 @@ use crate::observe::observe;
 use crate::openapi::{self, KnownPaths};
 use crate::routes::{self, docs::Document};
 use crate::state::State;
+use crate::together::Together;
 use crate::{auth, dashboard, extract, maintenance};
 
 /// How long open connections may take to end at a stop, in seconds.
@@ -101,6 +102,7 @@ impl Application {
         let listener = TcpListener::bind(api.listen).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let state = State {
+            together: Together::new(&db),
             db,
             storage,
             limits: api.limits,

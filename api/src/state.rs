@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::KeyCache;
 use crate::feed::EventFeed;
 use crate::metrics::Metrics;
+use crate::together::Together;
 
 /// Handed to handlers as `web::Data<State>`; one per process.
 pub struct State {
@@ -25,6 +26,8 @@ pub struct State {
     pub secure_cookies: bool,
     /// Changes of jobs, as they happen.
     pub feed: EventFeed,
+    /// Statements that requests share.
+    pub together: Together,
     /// Keys that were looked up a moment ago.
     pub keys: KeyCache,
     /// What `/metrics` tells.

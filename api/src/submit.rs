@@ -10,14 +10,15 @@ use lookalike_shared::db::jobs::{self, Job};
 use lookalike_shared::db::queue::{self, NewJob};
 use lookalike_shared::db::{PgConnection, pictures};
 use lookalike_shared::domain::job::JobId;
-use lookalike_shared::jobs::{Payload, Submission};
+use lookalike_shared::jobs::{Payload, Search, Submission};
 use serde_json::json;
 
 use crate::auth::Caller;
-use crate::idempotency::{self, Answer, Created, IDEMPOTENT_REPLAYED};
+use crate::idempotency::{self, Answer, Created, IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED};
 use crate::prefer;
 use crate::problem::ApiError;
 use crate::state::State;
+use crate::together::{Pictures, new_pictures};
 use crate::views::job::JobView;
 
 /// Submits a job. `pictures` are the query pictures of a search with their weights, in order; other kinds have
@@ -64,6 +65,50 @@ pub async fn submit_after<P: Payload, R>(
     respond(state, request, answer).await
 }
 
+/// Submits a search. Without an idempotency key it shares its transaction with those that come at the same time.
+///
+/// # Errors
+/// Those of [`submit`].
+pub async fn submit_search<R>(
+    state: &State,
+    caller: &Caller<R>,
+    request: &HttpRequest,
+    search: Search,
+    submission: Submission,
+    pictures: Pictures,
+) -> Result<HttpResponse, ApiError> {
+    if request.headers().contains_key(IDEMPOTENCY_KEY) {
+        return submit(state, caller, request, search, submission, pictures).await;
+    }
+    let job = NewJob::new(&search, submission, Some(caller.key().id));
+    let id = job.id;
+    let ending = state.feed.ending_of(id.0);
+    let mut ended = std::pin::pin!(ending.notified());
+    // Before anybody can take the job.
+    ended.as_mut().enable();
+    state.together.enqueue(job, pictures).await?;
+    let wait = prefer::wait(request);
+    if let Some(wait) = wait {
+        tokio::select! {
+            () = ended => {}
+            () = tokio::time::sleep(wait) => {}
+            () = state.stop.cancelled() => {}
+        }
+    }
+    let job = state.together.job(id).await?;
+    if let Some(wait) = wait
+        && job.state.is_final()
+    {
+        return Ok(finished(job, wait, false));
+    }
+    let created = Created {
+        status: StatusCode::ACCEPTED,
+        location: Some(location(id)),
+        body: json!(JobView::from(job)),
+    };
+    Ok(accepted(Answer { created, replayed: false }))
+}
+
 async fn create(
     tx: &mut PgConnection,
     job: &NewJob,
@@ -71,7 +116,7 @@ async fn create(
 ) -> Result<Created, ApiError> {
     queue::enqueue(&mut *tx, std::slice::from_ref(job)).await?;
     if !pictures.is_empty() {
-        pictures::insert_pictures(&mut *tx, job.id, pictures).await?;
+        pictures::insert_pictures(&mut *tx, &new_pictures(job.id, pictures)).await?;
     }
     enqueued(tx, job.id).await
 }
@@ -98,18 +143,20 @@ pub async fn respond(state: &State, request: &HttpRequest, answer: Answer) -> Re
     let id = answer.created.body.get("id").and_then(|id| id.as_str()?.parse().ok());
     let Some(id) = id.map(JobId) else { return Ok(accepted(answer)) };
     match wait_for_end(state, id, wait).await {
-        Ok(job) if job.state.is_final() => {
-            let mut response = HttpResponse::Ok();
-            response.insert_header((header::CONTENT_LOCATION, location(id)));
-            response.insert_header((prefer::PREFERENCE_APPLIED, prefer::applied(wait)));
-            if answer.replayed {
-                response.insert_header((IDEMPOTENT_REPLAYED, "true"));
-            }
-            Ok(response.json(JobView::from(job)))
-        }
+        Ok(job) if job.state.is_final() => Ok(finished(job, wait, answer.replayed)),
         // The job is stored, whatever became of the wait.
         Ok(_) | Err(_) => Ok(accepted(answer)),
     }
+}
+
+fn finished(job: Job, wait: Duration, replayed: bool) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CONTENT_LOCATION, location(job.id)));
+    response.insert_header((prefer::PREFERENCE_APPLIED, prefer::applied(wait)));
+    if replayed {
+        response.insert_header((IDEMPOTENT_REPLAYED, "true"));
+    }
+    response.json(JobView::from(job))
 }
 
 fn accepted(answer: Answer) -> HttpResponse {
@@ -131,7 +178,7 @@ pub async fn wait_for_end(state: &State, id: JobId, wait: Duration) -> Result<Jo
     let ending = state.feed.ending_of(id.0);
     let mut ended = std::pin::pin!(ending.notified());
     ended.as_mut().enable();
-    let job = jobs::get_job(&state.db, id).await?;
+    let job = state.together.job(id).await?;
     if job.state.is_final() || wait.is_zero() {
         return Ok(job);
     }
@@ -140,7 +187,7 @@ pub async fn wait_for_end(state: &State, id: JobId, wait: Duration) -> Result<Jo
         () = tokio::time::sleep(wait) => {}
         () = state.stop.cancelled() => {}
     }
-    Ok(jobs::get_job(&state.db, id).await?)
+    state.together.job(id).await
 }
 
 fn hash_of<P: Payload>(

@@ -1,5 +1,7 @@
 //! What the errors of the database and the storage mean to a client.
 
+use std::sync::Arc;
+
 use lookalike_shared::db::{DbError, MigrateError};
 use lookalike_shared::domain::UnknownValue;
 use lookalike_shared::storage::StorageError;
@@ -8,17 +10,33 @@ use super::{ApiError, Code};
 
 impl From<DbError> for ApiError {
     fn from(error: DbError) -> Self {
-        match error {
-            DbError::NotFound { what, id } => Self::not_found(what, id),
-            DbError::Conflict(detail) => Self::conflict(detail),
-            DbError::Unavailable(_) => Self::hidden(
-                Code::DatabaseUnavailable,
-                "the database is not available; try again soon",
-                error,
-            ),
-            DbError::Other(_) | DbError::Unknown(_) | DbError::Queue(_) => {
-                Self::hidden(Code::Internal, "the database refused a statement", error)
-            }
+        match meaning(&error) {
+            Ok(told) => told,
+            Err((code, detail)) => Self::hidden(code, detail, error),
+        }
+    }
+}
+
+impl From<Arc<DbError>> for ApiError {
+    /// Of a statement that several requests shared.
+    fn from(error: Arc<DbError>) -> Self {
+        match meaning(&error) {
+            Ok(told) => told,
+            Err((code, detail)) => Self::hidden(code, detail, error),
+        }
+    }
+}
+
+/// What is told as it is; else what is told in its place.
+fn meaning(error: &DbError) -> Result<ApiError, (Code, &'static str)> {
+    match error {
+        DbError::NotFound { what, id } => Ok(ApiError::not_found(what, id)),
+        DbError::Conflict(detail) => Ok(ApiError::conflict(detail)),
+        DbError::Unavailable(_) => {
+            Err((Code::DatabaseUnavailable, "the database is not available; try again soon"))
+        }
+        DbError::Other(_) | DbError::Unknown(_) | DbError::Queue(_) => {
+            Err((Code::Internal, "the database refused a statement"))
         }
     }
 }

@@ -103,6 +103,31 @@ pub struct Partition {
     pub has_graph: bool,
 }
 
+/// What answers searches of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answering {
+    /// The index's name.
+    pub name: String,
+    /// The generation that answers searches.
+    pub generation: Option<i32>,
+    /// That generation's model.
+    pub model_id: Option<Uuid>,
+}
+
+/// What answers searches of these indexes now. Unknown ones are left out.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list_answering(db: impl PgExecutor<'_>, names: &[String]) -> Result<Vec<Answering>, DbError> {
+    let rows = sqlx::query_as!(
+        Answering,
+        r#"select i.name, g.id as "generation?", g.model_id as "model_id?"
+           from indexes i left join generations g on g.index_id = i.id and g.state = 'active' where i.name = any($1)"#,
+        names,
+    );
+    Ok(rows.fetch_all(db).await?)
+}
+
 /// What searches of an index look into.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Searched {

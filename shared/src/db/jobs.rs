@@ -116,8 +116,18 @@ impl TryFrom<Row> for Job {
 /// # Errors
 /// [`DbError`].
 pub async fn find_job(db: impl PgExecutor<'_>, id: JobId) -> Result<Option<Job>, DbError> {
-    let row = sqlx::query_file_as!(Row, "queries/jobs/find.sql", id.0);
+    let row = sqlx::query_file_as!(Row, "queries/jobs/find.sql", &[id.0]);
     row.fetch_optional(db).await?.map(Job::try_from).transpose()
+}
+
+/// The jobs of these ids, in no order. Those that there are not are left out.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn find_jobs(db: impl PgExecutor<'_>, ids: &[JobId]) -> Result<Vec<Job>, DbError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query_file_as!(Row, "queries/jobs/find.sql", &ids);
+    rows.fetch_all(db).await?.into_iter().map(Job::try_from).collect()
 }
 
 /// The job of that id.

@@ -6,24 +6,36 @@ use uuid::Uuid;
 use super::DbError;
 use crate::domain::job::JobId;
 
-/// Stores the pictures of a search, in the transaction that enqueues it.
+/// A picture of a search that is being enqueued.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewPicture<'a> {
+    /// The search.
+    pub job_id: JobId,
+    /// Where it stands among the pictures of its search, from 0.
+    pub position: usize,
+    /// How much it counts.
+    pub weight: f32,
+    /// The file's bytes.
+    pub bytes: &'a [u8],
+}
+
+/// Stores the pictures of searches, in the transaction that enqueues them.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn insert_pictures(
-    db: impl PgExecutor<'_>,
-    job: JobId,
-    pictures: &[(f32, Vec<u8>)],
-) -> Result<(), DbError> {
-    let weights: Vec<f32> = pictures.iter().map(|(weight, _)| *weight).collect();
-    let bytes: Vec<Vec<u8>> = pictures.iter().map(|(_, bytes)| bytes.clone()).collect();
+pub async fn insert_pictures(db: impl PgExecutor<'_>, pictures: &[NewPicture<'_>]) -> Result<(), DbError> {
+    let jobs: Vec<Uuid> = pictures.iter().map(|picture| picture.job_id.0).collect();
+    let positions: Vec<i32> =
+        pictures.iter().map(|picture| i32::try_from(picture.position).unwrap_or(i32::MAX)).collect();
+    let weights: Vec<f32> = pictures.iter().map(|picture| picture.weight).collect();
+    let bytes: Vec<&[u8]> = pictures.iter().map(|picture| picture.bytes).collect();
     sqlx::query!(
         "insert into job_pictures (job_id, position, weight, bytes)
-         select $1, position - 1, weight, bytes
-         from unnest($2::real[], $3::bytea[]) with ordinality as p (weight, bytes, position)",
-        job.0,
+         select * from unnest($1::uuid[], $2::int[], $3::real[], $4::bytea[])",
+        &jobs,
+        &positions,
         &weights,
-        &bytes,
+        &bytes as &[&[u8]],
     )
     .execute(db)
     .await?;

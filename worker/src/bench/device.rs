@@ -21,8 +21,6 @@ const TURN: usize = 128;
 
 /// What the machine can do at most.
 pub struct Figures {
-    /// The most pictures per second that can be both decoded and embedded.
-    pub index_rate: f64,
     /// Decoding one picture, median, in milliseconds.
     pub decode_ms: f64,
     /// A forward pass of one picture, median, in milliseconds.
@@ -46,8 +44,7 @@ pub async fn measure(stage: &Stage, report: &mut Report) -> anyhow::Result<Figur
     let (forward_rate, forward_ms) = forward(stage, &stage.model, "forward_rate", &pictures, report).await?;
     forward(stage, &stage.alexnet, "forward_rate.alexnet", &pictures, report).await?;
     report.limit("forward.engine.single", forward_ms, "ms");
-    let index_rate = both(stage, decode_rate, forward_rate);
-    let figures = Figures { index_rate, decode_ms, forward_ms };
+    let figures = Figures { decode_ms, forward_ms };
 
     let inference = Inference::start(stage.chosen.device, Options::for_device(stage.chosen.device))?;
     inference.prepare(&stage.model, Priority::Bulk).await?;

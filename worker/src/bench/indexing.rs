@@ -40,6 +40,15 @@ pub async fn measure(stage: &Stage, report: &mut Report) -> anyhow::Result<Index
     Ok(indexed)
 }
 
+/// An index of all pictures, not measured.
+pub async fn fill(stage: &Stage) -> anyhow::Result<Indexed> {
+    let mut listener = stage.listen().await?;
+    let name = stage.name("searched");
+    let generation = stage.make_index(&name, &stage.model).await?;
+    index(stage, &mut listener, name.clone(), SOURCE, String::new(), IndexMode::Add).await?;
+    Ok(Indexed { name, generation })
+}
+
 /// Indexes all pictures, the first time to load the model, between turns of the limit. The middle ratio counts.
 async fn pipeline(
     stage: &Stage,

@@ -52,6 +52,12 @@ pub struct Options {
     /// Measure matching only
     #[arg(long, conflicts_with_all = ["indexing", "training"])]
     pub matching: bool,
+    /// Measure searching only
+    #[arg(long, conflicts_with_all = ["indexing", "training", "matching"])]
+    pub searching: bool,
+    /// Where searches are sent to.
+    #[command(flatten)]
+    pub server: searching::Server,
     /// Tables of many entries.
     #[command(flatten)]
     pub tables: tables::Options,
@@ -70,6 +76,14 @@ pub async fn run(settings: Settings, options: Options) -> anyhow::Result<()> {
     }
     if options.matching {
         matching::measure(&stage, &mut report).await?;
+        return finish(&stage, &report, options.output.as_deref());
+    }
+    if options.searching {
+        let device = device::measure(&stage, &mut report).await?;
+        let worker = stage.start_worker().await?;
+        let index = indexing::fill(&stage).await?;
+        searching::searching(&stage, &options.server, &index, &device, &mut report).await?;
+        worker.stop().await?;
         return finish(&stage, &report, options.output.as_deref());
     }
     if options.indexing {
@@ -92,7 +106,7 @@ pub async fn run(settings: Settings, options: Options) -> anyhow::Result<()> {
     queue::draining(&stage, &waiting, &database, &mut report).await?;
     let index = indexing::measure(&stage, &mut report).await?;
     queue::dispatch(&stage, &index, "idle", &database, &mut report).await?;
-    searching::searching(&stage, &index, &device, &mut report).await?;
+    searching::searching(&stage, &options.server, &index, &device, &mut report).await?;
     indexing::scale(&stage, options.objects, &mut report).await?;
     let training = queue::start_training(&stage).await?;
     queue::dispatch(&stage, &index, "training", &database, &mut report).await?;

@@ -17,6 +17,7 @@ use crate::inference::Priority;
 use crate::matching::{Found, MatchError, Wanted};
 use crate::models::StoredModel;
 use crate::picture::{decode, prepare};
+use crate::queries::Weighted;
 use crate::runtime::context::{JobContext, JobError, JobOutcome};
 
 /// How many classes of the query are told.
@@ -69,7 +70,8 @@ impl From<MatchError> for Miss {
 /// meanwhile.
 async fn search_once(context: &JobContext, search: &Search, queued: f64) -> Result<Value, Miss> {
     let matcher = &context.services.matcher;
-    let index = matcher.look(search.index.as_str()).await?;
+    let (index, files) = tokio::join!(matcher.look(search.index.as_str()), query_files(context, search));
+    let (index, files) = (index?, files?);
     let index = index.ok_or_else(|| DbError::not_found("index", &search.index))?;
     let (Some(generation), Some(model_id)) = (index.generation, index.model_id) else {
         let detail = format!("index \"{}\" has no active generation", search.index);
@@ -78,7 +80,7 @@ async fn search_once(context: &JobContext, search: &Search, queued: f64) -> Resu
     let model = context.services.models.get_by_id(model_id).await?;
 
     let mut timings = Timings { queued, ..Timings::default() };
-    let vector = query_vector(context, search, generation, &model, &mut timings).await?;
+    let vector = query_vector(context, search, files, generation, &model, &mut timings).await?;
     let started = Instant::now();
     let classes = search.filter.class.as_ref().map(|names| class_numbers(names, &model)).transpose()?;
     let metadata =
@@ -114,25 +116,30 @@ fn elapsed_ms(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
+/// The pictures that are asked with, with their weights; none where an entry is.
+async fn query_files(context: &JobContext, search: &Search) -> Result<Weighted, JobError> {
+    match &search.query {
+        Query::Entry { .. } => Ok(Vec::new()),
+        Query::Object { source, key } => {
+            let limit = context.services.limits.max_picture_bytes;
+            let source = context.storage().get_source(source)?.clone();
+            Ok(vec![(1.0, source.get(key, limit).await?.to_vec())])
+        }
+        Query::Picture | Query::Examples { .. } => context.services.queries.of(context.attempt.job_id).await,
+    }
+}
+
 async fn query_vector(
     context: &JobContext,
     search: &Search,
+    files: Weighted,
     generation: i32,
     model: &Arc<StoredModel>,
     timings: &mut Timings,
 ) -> Result<Vector, Miss> {
-    let files = match &search.query {
-        Query::Entry { entry_id } => return entry_vector(context, generation, *entry_id).await,
-        Query::Object { source, key } => {
-            let limit = context.services.limits.max_picture_bytes;
-            let source = context.storage().get_source(source).map_err(JobError::from)?;
-            vec![(1.0, source.get(key, limit).await.map_err(JobError::from)?.to_vec())]
-        }
-        Query::Picture | Query::Examples { .. } => {
-            let pictures = db::pictures::list_pictures(context.db(), &[context.attempt.job_id]).await?;
-            pictures.into_iter().map(|picture| (picture.weight, picture.bytes)).collect()
-        }
-    };
+    if let Query::Entry { entry_id } = &search.query {
+        return entry_vector(context, generation, *entry_id).await;
+    }
     let started = Instant::now();
     let weights: Vec<f32> = files.iter().map(|(weight, _)| *weight).collect();
     let pixels = decode_files(context, files, model.image_size()).await?;

@@ -17,6 +17,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use half::f16;
+use lookalike_shared::db::batcher::Batcher;
 use lookalike_shared::db::gallery::{Hit, MatchQuery, match_entries};
 use lookalike_shared::db::generations::has_vanished;
 use lookalike_shared::db::indexes::{Partition, Searched, list_partitions};
@@ -27,7 +28,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::embedding::Vector;
-use crate::runtime::batcher::Batcher;
+
 use nearest::{Neighbour, distance};
 use resident::{Asked, Resident, Usage};
 use scan::Scan;

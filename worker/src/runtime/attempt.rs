@@ -11,17 +11,17 @@ use std::time::Duration;
 
 use chrono::Utc;
 use futures::FutureExt;
+use lookalike_shared::db::batcher::Batcher;
 use lookalike_shared::db::queue::{
     Attempt, Claim, Ending, Finish, claim_jobs, defer_deliveries, finish_jobs,
 };
 use lookalike_shared::db::queue::{mark_released, mark_retrying};
 use lookalike_shared::db::{DbError, PgPool};
-use lookalike_shared::domain::job::{JobFailure, JobId, JobState};
+use lookalike_shared::domain::job::{JobFailure, JobId, JobKind, JobState};
 use lookalike_shared::domain::retry::backoff;
 use uuid::Uuid;
 
 use super::Services;
-use super::batcher::Batcher;
 use super::context::{JobContext, JobError, JobOutcome};
 use super::running::Running;
 use super::stop::{StopReason, StopToken};
@@ -49,23 +49,27 @@ pub struct Attempts {
     running: Running,
     claims: Batcher<JobId, Answer<Claim>>,
     endings: Batcher<Finish, Answer<Option<JobState>>>,
+    search_endings: Batcher<Finish, Answer<Option<JobState>>>,
 }
 
 impl Attempts {
     /// `relaxed` is a pool whose commits do not wait for the disk: a claim that a crash of the database loses is
-    /// made again, and the attempt that thought it held it can store nothing.
+    /// made again, and the attempt that thought it held it can store nothing. A search's end that is lost so is found
+    /// again.
     pub fn new(services: Arc<Services>, running: Running, relaxed: PgPool) -> Self {
         let (worker, lease) = (services.worker_id, services.lease);
+        let endings = |db: PgPool| {
+            Batcher::start(LARGEST_BATCH, move |finishes: Vec<Finish>| {
+                let db = db.clone();
+                async move { finish_together(&db, &finishes).await }
+            })
+        };
+        let (search_endings, endings) = (endings(relaxed.clone()), endings(services.db.clone()));
         let claims = Batcher::start(LARGEST_BATCH, move |ids: Vec<JobId>| {
             let db = relaxed.clone();
             async move { claim_together(&db, &ids, worker, lease).await }
         });
-        let db = services.db.clone();
-        let endings = Batcher::start(LARGEST_BATCH, move |finishes: Vec<Finish>| {
-            let db = db.clone();
-            async move { finish_together(&db, &finishes).await }
-        });
-        Self { services, running, claims, endings }
+        Self { services, running, claims, endings, search_endings }
     }
 
     /// Sees a delivered job to its end.
@@ -145,7 +149,16 @@ impl Attempts {
 
     async fn finish(&self, context: &JobContext, ending: Ending) -> Answer<Delivery> {
         let finish = Finish { job_id: context.attempt.job_id, fence: context.attempt.fence, ending };
-        let state = self.endings.call(finish).await.unwrap_or(Ok(None))?;
+        let endings = match context.attempt.kind {
+            JobKind::Search => &self.search_endings,
+            JobKind::Train
+            | JobKind::Index
+            | JobKind::Evaluate
+            | JobKind::Rebuild
+            | JobKind::Validate
+            | JobKind::Noop => &self.endings,
+        };
+        let state = endings.call(finish).await.unwrap_or(Ok(None))?;
         // No state: the job is another attempt's, whose delivery this may be.
         Ok(if state.is_some() { Delivery::Done } else { Delivery::Again })
     }

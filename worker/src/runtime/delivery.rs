@@ -44,6 +44,8 @@ pub async fn run_queue(queue: Queue, services: &Services, attempts: Attempts, st
         let config = Config::default()
             .queue(queue.as_str())
             .batch_size(batch)
+            // A search is over before it could be told that it runs; the claim is what counts.
+            .lock_tasks(queue != Queue::Search)
             .heartbeat_interval(Duration::from_secs(5))
             .missed_heartbeats(6);
         let backend = PostgresStorage::<JobId>::new(&services.db)

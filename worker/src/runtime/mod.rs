@@ -1,12 +1,11 @@
 //! The worker as a process: it takes jobs, runs them, and stops gracefully.
 //!
 //! - [`delivery`]: apalis' loop per queue.
-//! - [`attempt`]: claim, run, end; many jobs share statements through [`batcher`].
+//! - [`attempt`]: claim, run, end; many jobs share statements.
 //! - [`context`]: what a job's code is given.
 //! - [`lease`]: the heartbeat; [`cancel`]: cancels and pauses heard at once; [`running`], [`stop`]: who is to stop, and why.
 
 pub mod attempt;
-pub mod batcher;
 pub mod cancel;
 pub mod context;
 pub mod delivery;
@@ -30,6 +29,7 @@ use crate::device::{self, Sampler};
 use crate::inference::{Inference, Options};
 use crate::matching::Matcher;
 use crate::models::ModelStore;
+use crate::queries::QueryPictures;
 use attempt::Attempts;
 use lease::Heartbeat;
 use running::Running;
@@ -53,6 +53,8 @@ pub struct Services {
     pub inference: Inference,
     /// Weights, fetched once.
     pub models: ModelStore,
+    /// The pictures that searches were asked with.
+    pub queries: QueryPictures,
     /// Partitions in memory, and the way to those that are not.
     pub matcher: Matcher,
     /// Bounds on pictures.
@@ -94,7 +96,7 @@ impl Worker {
         let storage = Storage::open(&settings.storage)?;
         let db = db::connect(&settings.database).await.context("connecting to the database")?;
         let relaxed =
-            db::connect_relaxed(&settings.database, 2).await.context("connecting to the database")?;
+            db::connect_relaxed(&settings.database, 3).await.context("connecting to the database")?;
         anyhow::ensure!(
             db::is_migrated(&db).await?,
             "the database is not migrated: run `lookalike migrate` first"
@@ -123,6 +125,7 @@ impl Worker {
             worker_id,
             worker_name,
             models: ModelStore::new(db.clone(), storage.clone()),
+            queries: QueryPictures::new(db.clone()),
             matcher: Matcher::new(db.clone(), resident_bytes)?,
             db,
             storage,

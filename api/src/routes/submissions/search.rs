@@ -10,7 +10,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use lookalike_shared::config::Limits;
 use lookalike_shared::db::generations::has_vanished;
-use lookalike_shared::db::indexes::Index;
+use lookalike_shared::db::indexes::Answering;
 use lookalike_shared::db::{gallery, models};
 use lookalike_shared::domain::name::Name;
 use lookalike_shared::jobs::{Query, QueryExample, Search, Submission};
@@ -19,14 +19,14 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::form;
-use super::references::{self, References};
+use super::references::References;
 use crate::auth::{Caller, Submit};
 use crate::extract::{self, MAX_JSON_BYTES};
 use crate::multipart;
 use crate::picture::{self, Refusal};
 use crate::problem::ApiError;
 use crate::state::State;
-use crate::submit::submit;
+use crate::submit::submit_search as enqueue;
 use crate::views::search::{ExampleRequest, SearchRequest};
 
 /// Base64 as people send it: with or without padding.
@@ -63,7 +63,7 @@ pub async fn submit_search(
     body: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let mut asked = read(request, body, &state.limits).await?;
-    let index = references::index(state, &asked.request.index).await?;
+    let index = state.together.index(&asked.request.index).await?;
     let (query, pictures) = asked.query(&state.limits)?;
     check_bytes(&pictures, &state.limits)?;
     let SearchRequest { index: name, k, probes, rank_by, filter, min_similarity, .. } = asked.request;
@@ -74,7 +74,7 @@ pub async fn submit_search(
     check_classes(&mut found, state, &index, &search).await?;
     found.finish()?;
     let pictures = pictures.into_iter().map(|picture| (picture.weight, picture.bytes)).collect();
-    submit(state, caller, request, search, asked.common, pictures).await
+    enqueue(state, caller, request, search, asked.common, pictures).await
 }
 
 /// The most bytes of all pictures of one search together.
@@ -224,7 +224,7 @@ fn check_pictures(found: &mut References<'_>, pictures: &[Picture], limits: &Lim
 async fn check_query(
     found: &mut References<'_>,
     state: &State,
-    index: &Index,
+    index: &Answering,
     query: &Query,
 ) -> Result<(), ApiError> {
     match query {
@@ -237,7 +237,7 @@ async fn check_query(
 async fn check_entry(
     found: &mut References<'_>,
     state: &State,
-    index: &Index,
+    index: &Answering,
     id: Uuid,
 ) -> Result<(), ApiError> {
     let entry = match index.generation {
@@ -282,7 +282,7 @@ async fn check_object(
 async fn check_classes(
     found: &mut References<'_>,
     state: &State,
-    index: &Index,
+    index: &Answering,
     search: &Search,
 ) -> Result<(), ApiError> {
     let (Some(wanted), Some(model)) = (&search.filter.class, index.model_id) else { return Ok(()) };

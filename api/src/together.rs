@@ -1,0 +1,136 @@
+//! Statements that requests share: whatever is asked while one is under way goes together next. So a lone request waits for
+//! nobody, and many that come at once cost a constant number of statements.
+
+use std::sync::Arc;
+
+use lookalike_shared::db::batcher::Batcher;
+use lookalike_shared::db::indexes::{Answering, list_answering};
+use lookalike_shared::db::jobs::{Job, find_jobs};
+use lookalike_shared::db::pictures::{NewPicture, insert_pictures};
+use lookalike_shared::db::queue::{NewJob, enqueue};
+use lookalike_shared::db::{self, DbError, PgPool};
+use lookalike_shared::domain::job::JobId;
+use lookalike_shared::domain::name::Name;
+
+use crate::problem::{ApiError, Code};
+
+/// Requests that share a statement at most.
+const MOST: usize = 64;
+
+/// The pictures of a search with their weights, in order.
+pub type Pictures = Vec<(f32, Vec<u8>)>;
+type Answer<T> = Result<T, Arc<DbError>>;
+
+/// Cheap to clone; clones share everything.
+#[derive(Clone)]
+pub struct Together {
+    searches: Batcher<(NewJob, Pictures), Answer<()>>,
+    indexes: Batcher<String, Answer<Option<Answering>>>,
+    jobs: Batcher<JobId, Answer<Option<Job>>>,
+}
+
+impl Together {
+    /// Asks `db`, from tasks of this runtime.
+    pub fn new(db: &PgPool) -> Self {
+        let (searches, indexes, jobs) = (db.clone(), db.clone(), db.clone());
+        Self {
+            searches: Batcher::start(MOST, move |new| enqueue_together(searches.clone(), new)),
+            indexes: Batcher::start(MOST, move |names| indexes_together(indexes.clone(), names)),
+            jobs: Batcher::start(MOST, move |ids| jobs_together(jobs.clone(), ids)),
+        }
+    }
+
+    /// Enqueues a search with its pictures.
+    ///
+    /// # Errors
+    /// 503 when the database is away.
+    pub async fn enqueue(&self, job: NewJob, pictures: Pictures) -> Result<(), ApiError> {
+        answered(self.searches.call((job, pictures)).await)
+    }
+
+    /// What answers searches of an index.
+    ///
+    /// # Errors
+    /// 404 `index_not_found`; 503 when the database is away.
+    pub async fn index(&self, name: &Name) -> Result<Answering, ApiError> {
+        let found = answered(self.indexes.call(name.to_string()).await)?;
+        found.ok_or_else(|| ApiError::index_not_found(name))
+    }
+
+    /// The job of that id.
+    ///
+    /// # Errors
+    /// 404 when there is none; 503 when the database is away.
+    pub async fn job(&self, id: JobId) -> Result<Job, ApiError> {
+        let found = answered(self.jobs.call(id).await)?;
+        found.ok_or_else(|| DbError::not_found("job", id).into())
+    }
+}
+
+fn answered<T>(answer: Option<Answer<T>>) -> Result<T, ApiError> {
+    match answer {
+        Some(answer) => Ok(answer?),
+        None => Err(ApiError::new(Code::Internal, "requests that shared a statement broke off")),
+    }
+}
+
+/// One transaction for all searches. When that is refused each is tried alone, so that none pays for another.
+async fn enqueue_together(db: PgPool, searches: Vec<(NewJob, Pictures)>) -> Vec<Answer<()>> {
+    match try_enqueue(&db, &searches).await {
+        Ok(()) => searches.iter().map(|_| Ok(())).collect(),
+        Err(error) if searches.len() == 1 || error.is_transient() => {
+            let error = Arc::new(error);
+            searches.iter().map(|_| Err(error.clone())).collect()
+        }
+        Err(_) => {
+            let mut answers = Vec::with_capacity(searches.len());
+            for search in searches {
+                answers.push(try_enqueue(&db, &[search]).await.map_err(Arc::new));
+            }
+            answers
+        }
+    }
+}
+
+async fn try_enqueue(db: &PgPool, searches: &[(NewJob, Pictures)]) -> Result<(), DbError> {
+    let jobs: Vec<NewJob> = searches.iter().map(|(job, _)| job.clone()).collect();
+    let mut tx = db::begin(db).await?;
+    enqueue(&mut tx, &jobs).await?;
+    let pictures: Vec<NewPicture<'_>> =
+        searches.iter().flat_map(|(job, pictures)| new_pictures(job.id, pictures)).collect();
+    if !pictures.is_empty() {
+        insert_pictures(&mut *tx, &pictures).await?;
+    }
+    db::commit(tx).await
+}
+
+/// The pictures of a search as they are stored.
+pub fn new_pictures(job_id: JobId, pictures: &[(f32, Vec<u8>)]) -> Vec<NewPicture<'_>> {
+    pictures
+        .iter()
+        .enumerate()
+        .map(|(position, (weight, bytes))| NewPicture { job_id, position, weight: *weight, bytes })
+        .collect()
+}
+
+async fn indexes_together(db: PgPool, names: Vec<String>) -> Vec<Answer<Option<Answering>>> {
+    match list_answering(&db, &names).await {
+        Ok(found) => {
+            let of = |name: &String| Ok(found.iter().find(|index| index.name == *name).cloned());
+            names.iter().map(of).collect()
+        }
+        Err(error) => refused(names.len(), error),
+    }
+}
+
+async fn jobs_together(db: PgPool, ids: Vec<JobId>) -> Vec<Answer<Option<Job>>> {
+    match find_jobs(&db, &ids).await {
+        Ok(found) => ids.iter().map(|id| Ok(found.iter().find(|job| job.id == *id).cloned())).collect(),
+        Err(error) => refused(ids.len(), error),
+    }
+}
+
+fn refused<T>(count: usize, error: DbError) -> Vec<Answer<T>> {
+    let error = Arc::new(error);
+    (0..count).map(|_| Err(error.clone())).collect()
+}
