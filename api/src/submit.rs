@@ -114,10 +114,10 @@ async fn create(
     job: &NewJob,
     pictures: &[(f32, Vec<u8>)],
 ) -> Result<Created, ApiError> {
-    queue::enqueue(&mut *tx, std::slice::from_ref(job)).await?;
     if !pictures.is_empty() {
         pictures::insert_pictures(&mut *tx, &new_pictures(job.id, pictures)).await?;
     }
+    queue::enqueue(&mut *tx, std::slice::from_ref(job)).await?;
     enqueued(tx, job.id).await
 }
 

@@ -95,12 +95,12 @@ async fn enqueue_together(db: PgPool, searches: Vec<(NewJob, Pictures)>) -> Vec<
 async fn try_enqueue(db: &PgPool, searches: &[(NewJob, Pictures)]) -> Result<(), DbError> {
     let jobs: Vec<NewJob> = searches.iter().map(|(job, _)| job.clone()).collect();
     let mut tx = db::begin(db).await?;
-    enqueue(&mut tx, &jobs).await?;
     let pictures: Vec<NewPicture<'_>> =
         searches.iter().flat_map(|(job, pictures)| new_pictures(job.id, pictures)).collect();
     if !pictures.is_empty() {
         insert_pictures(&mut *tx, &pictures).await?;
     }
+    enqueue(&mut tx, &jobs).await?;
     db::commit(tx).await
 }
 

@@ -19,7 +19,7 @@ pub struct NewPicture<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Stores the pictures of searches, in the transaction that enqueues them.
+/// Stores the pictures of searches, in the transaction that enqueues them, before it does: the searches may come later.
 ///
 /// # Errors
 /// [`DbError`].

@@ -43,13 +43,13 @@ impl NewJob {
     }
 }
 
-/// Enqueues jobs, ours and the deliveries, in the caller's transaction: three statements for any number.
+/// Enqueues jobs, the deliveries and ours, in the caller's transaction: three statements for any number. To be its last
+/// act: from here to the commit no other change of a job is recorded.
 ///
 /// # Errors
 /// [`DbError`]; the transaction must then be rolled back.
 pub async fn enqueue(tx: &mut PgConnection, jobs: &[NewJob]) -> Result<(), DbError> {
     let now = Utc::now();
-    insert_jobs(&mut *tx, jobs, now).await?;
     for queue in Queue::ALL {
         let tasks: Vec<_> = jobs
             .iter()
@@ -71,7 +71,7 @@ pub async fn enqueue(tx: &mut PgConnection, jobs: &[NewJob]) -> Result<(), DbErr
             pushed.map_err(|error| DbError::Queue(error.to_string()))?;
         }
     }
-    Ok(())
+    insert_jobs(tx, jobs, now).await
 }
 
 /// apalis knows no negative priorities, so ours (-100 to 100) are shifted; `jobs.priority + 100` in SQL.

@@ -53,10 +53,10 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// `relaxed` is a pool whose commits do not wait for the disk: a claim that a crash of the database loses is
-    /// made again, and the attempt that thought it held it can store nothing. A search's end that is lost so is found
-    /// again.
-    pub fn new(services: Arc<Services>, running: Running, relaxed: PgPool) -> Self {
+    /// Claims and ends of searches do not wait for the disk: a claim that a crash of the database loses is made again, and
+    /// the attempt that thought it held it can store nothing; a search whose end is lost so is searched again.
+    pub fn new(services: Arc<Services>, running: Running) -> Self {
+        let relaxed = services.relaxed.clone();
         let (worker, lease) = (services.worker_id, services.lease);
         let endings = |db: PgPool| {
             Batcher::start(LARGEST_BATCH, move |finishes: Vec<Finish>| {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use apalis::prelude::{BackendExt, BoxDynError, Data, WorkerBuilder, WorkerBuilderExt};
 use apalis_postgres::{Config, PostgresStorage};
 use futures::FutureExt;
+use lookalike_shared::db::PgPool;
 use lookalike_shared::domain::job::{JobId, Queue};
 use lookalike_shared::domain::retry::backoff;
 use tokio_util::sync::CancellationToken;
@@ -48,7 +49,7 @@ pub async fn run_queue(queue: Queue, services: &Services, attempts: Attempts, st
             .lock_tasks(queue != Queue::Search)
             .heartbeat_interval(Duration::from_secs(5))
             .missed_heartbeats(6);
-        let backend = PostgresStorage::<JobId>::new(&services.db)
+        let backend = PostgresStorage::<JobId>::new(pool(queue, services))
             .with_config(config)
             .with_pubsub()
             .poll_with_interval(interval);
@@ -80,6 +81,15 @@ pub async fn run_queue(queue: Queue, services: &Services, attempts: Attempts, st
                 }
             }
         }
+    }
+}
+
+/// What apalis takes tasks and acknowledges them with. A crash of the database may lose that of a search, which is then
+/// delivered again and found to be settled; others are worth waiting for the disk.
+fn pool(queue: Queue, services: &Services) -> &PgPool {
+    match queue {
+        Queue::Search => &services.relaxed,
+        Queue::Train | Queue::Index | Queue::Maintenance => &services.db,
     }
 }
 

@@ -35,6 +35,9 @@ use lease::Heartbeat;
 use running::Running;
 use stop::StopReason;
 
+/// Connections whose commits do not wait for the disk: apalis' listener and loop of searches, claims, ends of searches.
+const RELAXED: u32 = 8;
+
 /// What every job of this process shares.
 pub struct Services {
     /// This process's row in `workers`.
@@ -43,6 +46,8 @@ pub struct Services {
     pub worker_name: String,
     /// The database.
     pub db: PgPool,
+    /// The same without waiting for the disk, for what may be lost in a crash of the database.
+    pub relaxed: PgPool,
     /// Sources and artifacts.
     pub storage: Storage,
     /// The device for training.
@@ -96,7 +101,7 @@ impl Worker {
         let storage = Storage::open(&settings.storage)?;
         let db = db::connect(&settings.database).await.context("connecting to the database")?;
         let relaxed =
-            db::connect_relaxed(&settings.database, 3).await.context("connecting to the database")?;
+            db::connect_relaxed(&settings.database, RELAXED).await.context("connecting to the database")?;
         anyhow::ensure!(
             db::is_migrated(&db).await?,
             "the database is not migrated: run `lookalike migrate` first"
@@ -128,6 +133,7 @@ impl Worker {
             queries: QueryPictures::new(db.clone()),
             matcher: Matcher::new(db.clone(), resident_bytes)?,
             db,
+            relaxed,
             storage,
             device: chosen.device,
             device_name,
@@ -147,7 +153,7 @@ impl Worker {
             stop: beat.clone(),
         };
         heartbeat.start().context("starting the heartbeat")?;
-        let attempts = Attempts::new(services.clone(), running.clone(), relaxed);
+        let attempts = Attempts::new(services.clone(), running.clone());
         let WorkerConfig { queues, grace, .. } = settings.worker;
         Ok(Self { services, running, attempts, queues, grace, beat })
     }
