@@ -110,7 +110,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "LOOKALIKE_GRAPH_FROM",
         Some("250000"),
-        "Entries from which on a partition gets a graph (HNSW), through which it is searched much faster and nearly exactly; 0: never.",
+        "Entries from which on a partition gets a graph (HNSW), through which PostgreSQL searches it much faster and nearly exactly; 0: never.",
     ),
     variable("LOOKALIKE_KEEP_JOBS_HOURS", Some("720"), "How long finished jobs are kept."),
     variable(

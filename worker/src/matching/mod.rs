@@ -5,6 +5,7 @@
 //! not fit and for filters on what only the database holds, exactly or through graphs. Whichever finds an entry,
 //! [`nearest::distance`] says how far it is and ties are ordered by entry, so that both give the same answer.
 
+mod changes;
 mod kernel;
 pub(crate) mod leaf;
 mod nearest;

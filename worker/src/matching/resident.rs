@@ -7,13 +7,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use lookalike_shared::db::gallery::following::{Change, Follower, Held, Row, Standing, read_changes};
+use lookalike_shared::db::gallery::following::{Held, read_changes};
 use lookalike_shared::db::generations::has_vanished;
 use lookalike_shared::db::indexes::Partition;
 use lookalike_shared::db::{DbError, PgPool};
 use lookalike_shared::domain::search::RankBy;
-use uuid::Uuid;
 
+use super::changes::Changes;
 use super::leaf::{Leaf, Shared};
 
 /// The most bytes that a search waits for: a fraction of a second's reading.
@@ -122,6 +122,7 @@ impl Resident {
         if !behind.is_empty() {
             let turn = self.turn(asked.generation);
             let _turn = turn.lock().await;
+            // Another search may have done it.
             let (_, behind) = self.look(asked);
             if let Err(error) = self.catch_up(asked, &behind).await {
                 if has_vanished(&error) {
@@ -187,7 +188,10 @@ impl Resident {
         let waited_for = absent.iter().map(|partition| size(partition)).sum::<u64>() <= WAITED_FOR;
         let (mut wanted, mut reserved) = (held, 0);
         for partition in absent {
-            if !self.make_room(asked, reserved + size(partition)) {
+            if !self.make_room(
+                asked.partitions.iter().map(|needed| asked.key(needed.class_id)),
+                reserved + size(partition),
+            ) {
                 continue;
             }
             if waited_for {
@@ -200,7 +204,7 @@ impl Resident {
         if wanted.is_empty() {
             return Ok(());
         }
-        let mut changes = Changes::new(asked.vectors, asked.width);
+        let mut changes = Changes::new(asked.vectors, asked.width, &wanted);
         read_changes(&self.db, asked.generation, asked.vectors, &wanted, &mut changes).await?;
         self.apply(asked, changes).await;
         Ok(())
@@ -221,17 +225,19 @@ impl Resident {
         (held, absent)
     }
 
-    /// Lets leaves leave that were not used for longest, none that are asked for now, until there is room.
-    fn make_room(&self, asked: Asked<'_>, bytes: u64) -> bool {
-        let needed: HashSet<Key> =
-            asked.partitions.iter().map(|partition| asked.key(partition.class_id)).collect();
+    /// Lets leaves leave that were not used for longest, none that are needed, until there is room. None leaves where that
+    /// would not be enough.
+    fn make_room(&self, needed: impl Iterator<Item = Key>, bytes: u64) -> bool {
+        let needed: HashSet<Key> = needed.collect();
         let mut store = self.lock();
         let loading: u64 = store.loading.values().map(|load| load.bytes).sum();
+        let stay: u64 = needed.iter().filter_map(|key| store.slots.get(key)).map(|slot| slot.bytes).sum();
+        if stay + loading + bytes > self.budget {
+            return false;
+        }
         while store.bytes + loading + bytes > self.budget {
-            let oldest = store.slots.iter().filter(|(key, _)| !needed.contains(key));
-            let Some(oldest) = oldest.min_by_key(|(_, slot)| slot.used).map(|(key, _)| *key) else {
-                return false;
-            };
+            let others = store.slots.iter().filter(|(key, _)| !needed.contains(key));
+            let Some(oldest) = others.min_by_key(|(_, slot)| slot.used).map(|(key, _)| *key) else { break };
             store.remove(&oldest);
         }
         true
@@ -246,8 +252,14 @@ impl Resident {
         self.lock().loading.insert(key, Load { rows: 0, of_rows, bytes });
         tokio::spawn(async move {
             let wanted = [Held { class_id: key.class_id, version: None }];
-            let mut changes = Changes::new(vectors, width);
-            changes.told = Some((this.store.clone(), key));
+            let mut changes = Changes::new(vectors, width, &wanted);
+            let store = this.store.clone();
+            changes.tell_rows(move |rows| {
+                let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(load) = store.loading.get_mut(&key) {
+                    load.rows = rows;
+                }
+            });
             let started = std::time::Instant::now();
             let read = read_changes(&this.db, generation, vectors, &wanted, &mut changes).await;
             let asked = Asked { generation, vectors, width, partitions: &[] };
@@ -281,7 +293,8 @@ impl Resident {
             slot.version = version;
             store.bytes = store.bytes + bytes - before;
         }
-        self.make_room(asked, 0);
+        // Leaves grow: even one that is asked for may have to leave.
+        self.make_room(std::iter::empty(), 0);
     }
 
     fn insert(&self, key: Key, leaf: Leaf) {
@@ -316,84 +329,5 @@ impl Store {
         if let Some(slot) = self.slots.remove(key) {
             self.bytes -= slot.bytes;
         }
-    }
-}
-
-/// What was read: whole leaves, and changes of those that are here.
-struct Changes {
-    vectors: RankBy,
-    width: usize,
-    whole: HashMap<i32, Leaf>,
-    parts: HashMap<i32, Part>,
-    /// Who is told how far the reading is.
-    told: Option<(Arc<Mutex<Store>>, Key)>,
-}
-
-/// Changes of a leaf.
-#[derive(Default)]
-struct Part {
-    version: i64,
-    came: Vec<(Uuid, Option<u64>, Vec<u8>)>,
-    went: HashSet<Uuid>,
-}
-
-/// Rows after which it is told how far the reading is.
-const TOLD_EVERY: usize = 8_192;
-
-impl Changes {
-    fn new(vectors: RankBy, width: usize) -> Self {
-        Self { vectors, width, whole: HashMap::new(), parts: HashMap::new(), told: None }
-    }
-}
-
-impl Follower for Changes {
-    fn stand(&mut self, leaves: &[Standing]) {
-        for Standing { class_id, version, whole, .. } in leaves.iter().copied() {
-            if whole {
-                let mut leaf = Leaf::new(class_id, self.vectors, self.width);
-                leaf.version = version;
-                self.whole.insert(class_id, leaf);
-            } else {
-                self.parts.insert(class_id, Part { version, ..Part::default() });
-            }
-        }
-    }
-
-    fn tell(&mut self, change: Change<'_>) {
-        match change {
-            Change::Came(row) => {
-                if let Some(leaf) = self.whole.get_mut(&row.class_id) {
-                    leaf.push(&row);
-                    let rows = leaf.rows();
-                    if let Some((store, key)) = &self.told
-                        && rows.is_multiple_of(TOLD_EVERY)
-                        && let Ok(mut store) = store.lock()
-                        && let Some(loading) = store.loading.get_mut(key)
-                    {
-                        loading.rows = rows as u64;
-                    }
-                } else if let Some(part) = self.parts.get_mut(&row.class_id) {
-                    part.came.push((row.entry_id, row.perceptual_hash, row.values.to_vec()));
-                }
-            }
-            Change::Went { class_id, entry_id } => {
-                if let Some(part) = self.parts.get_mut(&class_id) {
-                    part.went.insert(entry_id);
-                }
-            }
-        }
-    }
-}
-
-impl Part {
-    /// Changes a leaf, and gives its version and the memory it takes.
-    fn apply(self, class_id: i32, leaf: &Shared) -> (i64, u64) {
-        let mut leaf = leaf.write().unwrap_or_else(PoisonError::into_inner);
-        leaf.remove(&self.went);
-        for (entry_id, perceptual_hash, values) in &self.came {
-            leaf.push(&Row { class_id, entry_id: *entry_id, perceptual_hash: *perceptual_hash, values });
-        }
-        leaf.version = self.version;
-        (leaf.version, leaf.bytes())
     }
 }

@@ -1,6 +1,7 @@
 //! What is in memory is as new as what was committed before a search, and never more than it may be.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures::future::join_all;
 use lookalike_shared::db::gallery::following::forget_deleted;
@@ -89,6 +90,47 @@ async fn a_cleared_generation_is_empty_and_a_dropped_one_has_vanished() {
     tx.commit().await.unwrap();
     let error = matcher.find(gallery.generation, &partitions, &wanted(&vector)).await.unwrap_err();
     assert!(error.has_vanished(), "{error}");
+}
+
+/// Whenever a search is broken off, the next one reads on from where the leaves are.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_that_is_broken_off_leaves_nothing_out_and_nothing_twice() {
+    let mut gallery = Gallery::create(10).await;
+    gallery.change(300, 0, 0).await;
+    let matcher = Matcher::new(gallery.db.pool.clone(), 1 << 30).unwrap();
+    for round in 0..120 {
+        gallery.change(3, 20, 3).await;
+        let vector = gallery.vector();
+        let (db, generation) = (&gallery.db, gallery.generation);
+        let all = wanted(&vector);
+        let search = find(db, &matcher, generation, &all);
+        let broken_off = tokio::time::timeout(Duration::from_micros(round % 30 * 150), search).await;
+        if let Ok(found) = broken_off {
+            assert_eq!(told(&found), gallery.expected(&vector, RankBy::Embedding, 10));
+        }
+        let found = find(db, &matcher, generation, &Wanted { k: 1_000, ..wanted(&vector) }).await;
+        assert_eq!(told(&found), gallery.expected(&vector, RankBy::Embedding, 1_000));
+    }
+}
+
+/// A partition that can never fit is left to the database, and the others stay.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_fit_pushes_nothing_out() {
+    let mut gallery = Gallery::create(11).await;
+    gallery.change(200, 0, 0).await;
+    let matcher = Matcher::new(gallery.db.pool.clone(), 100_000).unwrap();
+    let vector = gallery.vector();
+    assert_eq!(find(&gallery.db, &matcher, gallery.generation, &wanted(&vector)).await.engine(), "resident");
+    let held = matcher.usage().leaves;
+    let small = gallery.generation;
+    gallery.generation = a_generation(&gallery.db.pool, "large", gallery.model, CLASSES, DIM).await;
+    gallery.entries.clear();
+    gallery.change(12_000, 0, 0).await;
+    let found = find(&gallery.db, &matcher, gallery.generation, &Wanted { k: 20, ..wanted(&vector) }).await;
+    assert_eq!(found.engine(), "postgres");
+    assert_eq!(told(&found), gallery.expected(&vector, RankBy::Embedding, 20));
+    assert_eq!(matcher.usage().leaves, held);
+    assert_eq!(find(&gallery.db, &matcher, small, &wanted(&vector)).await.engine(), "resident");
 }
 
 /// Ten indexes in turn, with room for about three.
