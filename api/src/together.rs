@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use lookalike_shared::db::answering::{Answering, list_answering};
 use lookalike_shared::db::batcher::Batcher;
-use lookalike_shared::db::indexes::{Answering, list_answering};
 use lookalike_shared::db::jobs::{Job, find_jobs};
 use lookalike_shared::db::pictures::{NewPicture, insert_pictures};
 use lookalike_shared::db::queue::{NewJob, enqueue};

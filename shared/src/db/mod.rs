@@ -4,6 +4,7 @@
 //! Option, `get_` errors when missing, `list_` pages, `claim_` takes, `mark_` is a guarded transition and
 //! says when the job is no longer ours. Deliveries to apalis are pushed in [`queue`], nowhere else.
 
+pub mod answering;
 pub mod batcher;
 pub mod events;
 pub mod gallery;

@@ -341,7 +341,7 @@ async fn a_generation_swaps_in_and_its_tables_go() {
     tx.commit().await.unwrap();
     let sql = "select count(*) from pg_tables where schemaname = 'gallery'";
     let tables: i64 = sqlx::query_scalar(sql).fetch_one(&db.pool).await.unwrap();
-    assert_eq!(tables, 6, "the parent, three leaves, the manifest and the thumbnails of the second");
+    assert_eq!(tables, 7, "the parent, three leaves, manifest, thumbnails and deletions of the second");
     assert_eq!(list_partitions(&db.pool, first).await.unwrap(), []);
 }
 

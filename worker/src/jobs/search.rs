@@ -70,7 +70,7 @@ impl From<MatchError> for Miss {
 /// meanwhile.
 async fn search_once(context: &JobContext, search: &Search, queued: f64) -> Result<Value, Miss> {
     let matcher = &context.services.matcher;
-    let (index, files) = tokio::join!(matcher.look(search.index.as_str()), query_files(context, search));
+    let (index, files) = tokio::join!(matcher.look(search.index.as_str()), asked_with(context, search));
     let (index, files) = (index?, files?);
     let index = index.ok_or_else(|| DbError::not_found("index", &search.index))?;
     let (Some(generation), Some(model_id)) = (index.generation, index.model_id) else {
@@ -117,7 +117,7 @@ fn elapsed_ms(since: Instant) -> f64 {
 }
 
 /// The pictures that are asked with, with their weights; none where an entry is.
-async fn query_files(context: &JobContext, search: &Search) -> Result<Weighted, JobError> {
+async fn asked_with(context: &JobContext, search: &Search) -> Result<Weighted, JobError> {
     match &search.query {
         Query::Entry { .. } => Ok(Vec::new()),
         Query::Object { source, key } => {

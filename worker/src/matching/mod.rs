@@ -18,10 +18,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use half::f16;
+use lookalike_shared::db::answering::Searched;
 use lookalike_shared::db::batcher::Batcher;
 use lookalike_shared::db::gallery::{Hit, MatchQuery, match_entries};
 use lookalike_shared::db::generations::has_vanished;
-use lookalike_shared::db::indexes::{Partition, Searched, list_partitions};
+use lookalike_shared::db::indexes::{Partition, list_partitions};
 use lookalike_shared::db::{DbError, PgPool};
 use lookalike_shared::domain::search::{Probes, RankBy, calibrated, route};
 use rayon::ThreadPoolBuilder;

@@ -118,21 +118,33 @@ impl Resident {
     /// # Errors
     /// [`DbError`]; [`has_vanished`] tells that the generation was dropped.
     pub async fn hold(&self, asked: Asked<'_>) -> Result<Places, DbError> {
-        let (mut places, behind) = self.look(asked);
-        if !behind.is_empty() {
-            let turn = self.turn(asked.generation);
-            let _turn = turn.lock().await;
-            // Another search may have done it.
-            let (_, behind) = self.look(asked);
-            if let Err(error) = self.catch_up(asked, &behind).await {
-                if has_vanished(&error) {
-                    self.forget(asked.generation);
-                }
-                return Err(error);
-            }
-            places = self.look(asked).0;
+        let (places, behind) = self.look(asked);
+        if behind.is_empty() {
+            return Ok(places);
         }
-        Ok(places)
+        let this = self.clone();
+        let (generation, vectors, width) = (asked.generation, asked.vectors, asked.width);
+        let partitions: Vec<Partition> =
+            asked.partitions.iter().map(|partition| (*partition).clone()).collect();
+        // A task of its own: a search that is broken off does not break off what others wait for, nor a COPY half way.
+        let caught_up = tokio::spawn(async move {
+            let partitions: Vec<&Partition> = partitions.iter().collect();
+            this.catch_up_in_turn(Asked { generation, vectors, width, partitions: &partitions }).await
+        });
+        caught_up.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        Ok(self.look(asked).0)
+    }
+
+    async fn catch_up_in_turn(&self, asked: Asked<'_>) -> Result<(), DbError> {
+        let turn = self.turn(asked.generation);
+        let _turn = turn.lock().await;
+        // Another search may have done it.
+        let (_, behind) = self.look(asked);
+        let caught_up = self.catch_up(asked, &behind).await;
+        if caught_up.as_ref().is_err_and(has_vanished) {
+            self.forget(asked.generation);
+        }
+        caught_up
     }
 
     /// What is held.

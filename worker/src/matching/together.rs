@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use lookalike_shared::db::PgPool;
+use lookalike_shared::db::answering::{Searched, list_searched};
 use lookalike_shared::db::gallery::{Hit, list_hits};
-use lookalike_shared::db::indexes::{Searched, list_searched};
 use rayon::ThreadPool;
 use uuid::Uuid;
 
