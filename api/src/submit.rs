@@ -86,27 +86,17 @@ pub async fn submit_search<R>(
     let mut ended = std::pin::pin!(ending.notified());
     // Before anybody can take the job.
     ended.as_mut().enable();
-    state.together.enqueue(job, pictures).await?;
-    let wait = prefer::wait(request);
-    if let Some(wait) = wait {
-        tokio::select! {
-            () = ended => {}
-            () = tokio::time::sleep(wait) => {}
-            () = state.stop.cancelled() => {}
+    let stored = state.together.enqueue(job, pictures).await?;
+    if let Some(wait) = prefer::wait(request) {
+        ended_within(state, ended, wait).await;
+        // The job is stored, whatever becomes of the wait.
+        if let Ok(job) = state.together.job(id).await
+            && job.state.is_final()
+        {
+            return Ok(finished(job, wait, false));
         }
     }
-    let job = state.together.job(id).await?;
-    if let Some(wait) = wait
-        && job.state.is_final()
-    {
-        return Ok(finished(job, wait, false));
-    }
-    let created = Created {
-        status: StatusCode::ACCEPTED,
-        location: Some(location(id)),
-        body: json!(JobView::from(job)),
-    };
-    Ok(accepted(Answer { created, replayed: false }))
+    Ok(accepted(Answer { created: created(stored), replayed: false }))
 }
 
 async fn create(
@@ -126,12 +116,12 @@ async fn create(
 /// # Errors
 /// 503 when the database is away.
 pub async fn enqueued(tx: &mut PgConnection, id: JobId) -> Result<Created, ApiError> {
-    let stored = jobs::get_job(&mut *tx, id).await?;
-    Ok(Created {
-        status: StatusCode::ACCEPTED,
-        location: Some(location(id)),
-        body: json!(JobView::from(stored)),
-    })
+    Ok(created(jobs::get_job(&mut *tx, id).await?))
+}
+
+fn created(job: Job) -> Created {
+    let location = Some(location(job.id));
+    Created { status: StatusCode::ACCEPTED, location, body: json!(JobView::from(job)) }
 }
 
 /// Answers at once, or waits as the client prefers. A repeated request waits for the job it asked for first.
@@ -182,12 +172,17 @@ pub async fn wait_for_end(state: &State, id: JobId, wait: Duration) -> Result<Jo
     if job.state.is_final() || wait.is_zero() {
         return Ok(job);
     }
+    ended_within(state, ended, wait).await;
+    state.together.job(id).await
+}
+
+/// Waits for an end, at most so long, and not when the service stops.
+async fn ended_within(state: &State, ended: impl Future<Output = ()>, wait: Duration) {
     tokio::select! {
         () = ended => {}
         () = tokio::time::sleep(wait) => {}
         () = state.stop.cancelled() => {}
     }
-    state.together.job(id).await
 }
 
 fn hash_of<P: Payload>(

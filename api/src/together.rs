@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use lookalike_shared::db::answering::{Answering, list_answering};
-use lookalike_shared::db::batcher::Batcher;
+use lookalike_shared::db::batcher::{Batcher, refuse_all};
 use lookalike_shared::db::jobs::{Job, find_jobs};
 use lookalike_shared::db::pictures::{NewPicture, insert_pictures};
 use lookalike_shared::db::queue::{NewJob, enqueue};
@@ -24,7 +24,7 @@ type Answer<T> = Result<T, Arc<DbError>>;
 /// Cheap to clone; clones share everything.
 #[derive(Clone)]
 pub struct Together {
-    searches: Batcher<(NewJob, Pictures), Answer<()>>,
+    searches: Batcher<(NewJob, Pictures), Answer<Option<Job>>>,
     indexes: Batcher<String, Answer<Option<Answering>>>,
     jobs: Batcher<JobId, Answer<Option<Job>>>,
 }
@@ -40,12 +40,14 @@ impl Together {
         }
     }
 
-    /// Enqueues a search with its pictures.
+    /// Enqueues a search with its pictures, and gives the job as it was stored.
     ///
     /// # Errors
     /// 503 when the database is away.
-    pub async fn enqueue(&self, job: NewJob, pictures: Pictures) -> Result<(), ApiError> {
-        answered(self.searches.call((job, pictures)).await)
+    pub async fn enqueue(&self, job: NewJob, pictures: Pictures) -> Result<Job, ApiError> {
+        let id = job.id;
+        let stored = answered(self.searches.call((job, pictures)).await)?;
+        stored.ok_or_else(|| DbError::not_found("job", id).into())
     }
 
     /// What answers searches of an index.
@@ -75,24 +77,23 @@ fn answered<T>(answer: Option<Answer<T>>) -> Result<T, ApiError> {
 }
 
 /// One transaction for all searches. When that is refused each is tried alone, so that none pays for another.
-async fn enqueue_together(db: PgPool, searches: Vec<(NewJob, Pictures)>) -> Vec<Answer<()>> {
+async fn enqueue_together(db: PgPool, searches: Vec<(NewJob, Pictures)>) -> Vec<Answer<Option<Job>>> {
     match try_enqueue(&db, &searches).await {
-        Ok(()) => searches.iter().map(|_| Ok(())).collect(),
-        Err(error) if searches.len() == 1 || error.is_transient() => {
-            let error = Arc::new(error);
-            searches.iter().map(|_| Err(error.clone())).collect()
-        }
+        Ok(stored) => in_order(searches.iter().map(|(job, _)| job.id), stored),
+        Err(error) if searches.len() == 1 || error.is_transient() => refuse_all(searches.len(), error),
         Err(_) => {
             let mut answers = Vec::with_capacity(searches.len());
             for search in searches {
-                answers.push(try_enqueue(&db, &[search]).await.map_err(Arc::new));
+                let stored = try_enqueue(&db, &[search]).await;
+                answers.push(stored.map(|stored| stored.into_iter().next()).map_err(Arc::new));
             }
             answers
         }
     }
 }
 
-async fn try_enqueue(db: &PgPool, searches: &[(NewJob, Pictures)]) -> Result<(), DbError> {
+/// Stores searches, and gives the jobs as they are then: whatever becomes of the database, they can be told.
+async fn try_enqueue(db: &PgPool, searches: &[(NewJob, Pictures)]) -> Result<Vec<Job>, DbError> {
     let jobs: Vec<NewJob> = searches.iter().map(|(job, _)| job.clone()).collect();
     let mut tx = db::begin(db).await?;
     let pictures: Vec<NewPicture<'_>> =
@@ -101,7 +102,10 @@ async fn try_enqueue(db: &PgPool, searches: &[(NewJob, Pictures)]) -> Result<(),
         insert_pictures(&mut *tx, &pictures).await?;
     }
     enqueue(&mut tx, &jobs).await?;
-    db::commit(tx).await
+    let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+    let stored = find_jobs(&mut *tx, &ids).await?;
+    db::commit(tx).await?;
+    Ok(stored)
 }
 
 /// The pictures of a search as they are stored.
@@ -119,18 +123,18 @@ async fn indexes_together(db: PgPool, names: Vec<String>) -> Vec<Answer<Option<A
             let of = |name: &String| Ok(found.iter().find(|index| index.name == *name).cloned());
             names.iter().map(of).collect()
         }
-        Err(error) => refused(names.len(), error),
+        Err(error) => refuse_all(names.len(), error),
     }
+}
+
+/// The job of each id.
+fn in_order(ids: impl Iterator<Item = JobId>, jobs: Vec<Job>) -> Vec<Answer<Option<Job>>> {
+    ids.map(|id| Ok(jobs.iter().find(|job| job.id == id).cloned())).collect()
 }
 
 async fn jobs_together(db: PgPool, ids: Vec<JobId>) -> Vec<Answer<Option<Job>>> {
     match find_jobs(&db, &ids).await {
-        Ok(found) => ids.iter().map(|id| Ok(found.iter().find(|job| job.id == *id).cloned())).collect(),
-        Err(error) => refused(ids.len(), error),
+        Ok(found) => in_order(ids.into_iter(), found),
+        Err(error) => refuse_all(ids.len(), error),
     }
-}
-
-fn refused<T>(count: usize, error: DbError) -> Vec<Answer<T>> {
-    let error = Arc::new(error);
-    (0..count).map(|_| Err(error.clone())).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use lookalike_shared::db::batcher::Batcher;
+use lookalike_shared::db::batcher::{Batcher, refuse_all};
 use lookalike_shared::db::pictures::list_pictures;
 use lookalike_shared::db::{DbError, PgPool};
 use lookalike_shared::domain::job::JobId;
@@ -48,9 +48,6 @@ async fn read_together(db: PgPool, jobs: Vec<JobId>) -> Vec<Result<Weighted, Arc
             }
             jobs.iter().map(|job| Ok(found.remove(&job.0).unwrap_or_default())).collect()
         }
-        Err(error) => {
-            let error = Arc::new(error);
-            jobs.iter().map(|_| Err(error.clone())).collect()
-        }
+        Err(error) => refuse_all(jobs.len(), error),
     }
 }

@@ -4,6 +4,7 @@
 //! way goes out as one. So a lone caller waits for nobody, and the more callers there are the larger the calls.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -48,9 +49,14 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
     }
 }
 
+/// The answer to each of so many items when what was asked for all of them failed.
+pub fn refuse_all<T, E>(count: usize, error: E) -> Vec<Result<T, Arc<E>>> {
+    let error = Arc::new(error);
+    (0..count).map(|_| Err(error.clone())).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use futures::future::join_all;

@@ -51,7 +51,7 @@ impl Changes {
 
 impl Follower for Changes {
     fn stand(&mut self, leaves: &[Standing]) {
-        for Standing { class_id, version, whole, .. } in leaves.iter().copied() {
+        for Standing { class_id, version, whole } in leaves.iter().copied() {
             if whole {
                 let mut leaf = Leaf::new(class_id, self.vectors, self.width);
                 leaf.version = version;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use futures::FutureExt;
-use lookalike_shared::db::batcher::Batcher;
+use lookalike_shared::db::batcher::{Batcher, refuse_all};
 use lookalike_shared::db::queue::{
     Attempt, Claim, Ending, Finish, claim_jobs, defer_deliveries, finish_jobs,
 };
@@ -248,9 +248,4 @@ async fn finish_together(db: &PgPool, finishes: &[Finish]) -> Vec<Answer<Option<
             finishes.iter().map(|finish| Ok(state_of(finish.job_id))).collect()
         }
     }
-}
-
-fn refuse_all<T>(count: usize, error: DbError) -> Vec<Answer<T>> {
-    let error = Arc::new(error);
-    (0..count).map(|_| Err(error.clone())).collect()
 }

@@ -13,7 +13,7 @@ use super::NewEntry;
 
 /// Bytes of a message: PostgreSQL takes memory for each, anew for large ones.
 const MESSAGE: usize = 64 << 10;
-const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
+pub(super) const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
 /// Loads entries into a generation: vectors, manifest and thumbnails, one COPY each; PostgreSQL routes vectors to their
 /// leaves. Nothing may be stored of their objects. `versions` are those of their leaves, `job` is who stores them.

@@ -8,11 +8,11 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::super::DbError;
+use super::copy::SIGNATURE;
 use crate::domain::search::RankBy;
 
 /// Bytes before the first row: signature, flags, length of an extension that there is none of.
 const HEADER: usize = 19;
-const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
 /// A leaf that somebody has a copy of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +30,6 @@ pub struct Standing {
     pub class_id: i32,
     /// Its version.
     pub version: i64,
-    /// Its entries.
-    pub rows: i64,
     /// Whether all of its entries are told: there is no copy, or none that could be brought up to date.
     pub whole: bool,
 }
@@ -120,7 +118,7 @@ async fn list_standings(
     let versions: Vec<Option<i64>> = held.iter().map(|held| held.version).collect();
     let rows = sqlx::query_as!(
         Standing,
-        r#"select p.class_id, p.version, p.rows,
+        r#"select p.class_id, p.version,
                   h.version is null or h.version < p.deletions_since or h.version > p.version as "whole!"
            from partitions p join unnest($2::int[], $3::bigint[]) as h (class_id, version) using (class_id)
            where p.generation = $1 order by p.class_id"#,
