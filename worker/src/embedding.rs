@@ -25,13 +25,26 @@ impl Vector {
 /// The vectors of prepared pictures (RGB, `[S, S, 3]`, of the model's size), in order.
 ///
 /// # Errors
-/// A failure of the device, which another attempt may not meet.
+/// A failure of the device, which another attempt may not meet; values that are no numbers.
 pub async fn embed(
     inference: &Inference,
     model: &StoredModel,
     pixels: Vec<Vec<u8>>,
     priority: Priority,
 ) -> Result<Vec<Vector>, JobError> {
+    embed_each(inference, model, pixels, priority).await?.into_iter().collect()
+}
+
+/// As [`embed`], for pictures that have nothing to do with each other: values that are no numbers are the failure of one.
+///
+/// # Errors
+/// A failure of the device, which another attempt may not meet.
+pub async fn embed_each(
+    inference: &Inference,
+    model: &StoredModel,
+    pixels: Vec<Vec<u8>>,
+    priority: Priority,
+) -> Result<Vec<Result<Vector, JobError>>, JobError> {
     if pixels.is_empty() {
         return Ok(Vec::new());
     }
@@ -39,19 +52,17 @@ pub async fn embed(
         .map_err(|error| JobError::permanent("invalid_pictures", error.to_string()))?;
     let answers = inference.embed(&model.spec, pictures, priority).await;
     let answers = answers.map_err(|error| JobError::retry("device_failed", error.to_string()))?;
-    let finite = |picture| {
-        answers.embedding(picture).iter().chain(answers.probabilities(picture)).all(|v| v.is_finite())
-    };
-    if !(0..answers.len()).all(finite) {
-        let detail = format!(
-            "model {} gives values that are no numbers: its weights are damaged",
-            model.row.reference()
-        );
-        return Err(JobError::permanent("model_not_finite", detail));
-    }
-    let vector = |picture| Vector {
-        probabilities: answers.probabilities(picture).to_vec(),
-        embedding: answers.embedding(picture).to_vec(),
+    let vector = |picture| {
+        let vector = Vector {
+            probabilities: answers.probabilities(picture).to_vec(),
+            embedding: answers.embedding(picture).to_vec(),
+        };
+        if vector.embedding.iter().chain(&vector.probabilities).all(|value| value.is_finite()) {
+            return Ok(vector);
+        }
+        let model = model.row.reference();
+        let detail = format!("model {model} gives values that are no numbers: its weights are damaged");
+        Err(JobError::permanent("model_not_finite", detail))
     };
     Ok((0..answers.len()).map(vector).collect())
 }

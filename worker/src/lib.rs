@@ -6,7 +6,6 @@
 //! - [`network`]: backbones interpreted on tch; [`inference`]: the thread that runs them; [`embedding`]: a
 //!   picture's vectors.
 //! - [`training`]: the training loop; [`indexing`]: objects to entries; [`matching`]: vectors to hits.
-//! - [`queries`]: the pictures that searches were asked with.
 //! - [`models`]: stored models, fetched once; [`device`]: which device, and how busy it is.
 //! - [`bench`]: what this machine does against its own limits.
 
@@ -23,7 +22,6 @@ pub mod matching;
 pub mod models;
 pub mod network;
 pub mod picture;
-pub mod queries;
 pub mod runtime;
 pub mod signals;
 pub mod training;

@@ -19,6 +19,13 @@ again as (
                                where x.id = a.lock_by and x.last_seen > now() - make_interval(secs => $1))))
     returning a.id
 ),
+-- Jobs that are over need no delivery.
+over as (
+    update apalis.jobs a set status = 'Done', done_at = now()
+    from jobs j
+    where j.delivery_id = a.id and j.finished_at < now() - make_interval(secs => $1)
+      and a.run_at <= now() and (a.status = 'Pending' or (a.status = 'Failed' and a.attempts < a.max_attempts))
+),
 anew as (
     insert into apalis.jobs (id, job_type, job, status, attempts, max_attempts, run_at, priority)
     select w.delivery_id, w.queue, convert_to(to_json(w.id::text)::text, 'UTF8'), 'Pending', 0, 1000000, w.due, w.priority + 100

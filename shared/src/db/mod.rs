@@ -24,6 +24,7 @@ pub mod queue;
 pub mod queues;
 pub mod retention;
 pub mod schedules;
+pub mod taking;
 pub mod trainings;
 pub mod workers;
 

@@ -385,7 +385,9 @@ pub async fn mark_retrying(
                  next_attempt_at = case when not paused then $5::timestamptz end, lease_expires_at = null, updated_at = now()
              where id = $1 and fence = $2 and state = 'running' returning delivery_id, paused
          )
-         update apalis.jobs a set run_at = case when c.paused then now() + interval '1000 years' else $5 end
+         update apalis.jobs a
+         set run_at = case when c.paused then now() + interval '1000 years' else $5 end,
+             status = case a.status when 'Done' then 'Pending' else a.status end
          from changed c where a.id = c.delivery_id returning a.id",
         job.0,
         fence,
@@ -409,7 +411,9 @@ pub async fn mark_released(db: impl PgExecutor<'_>, job: JobId, fence: i64) -> R
                  attempt = attempt - 1, lease_expires_at = null, updated_at = now()
              where id = $1 and fence = $2 and state = 'running' returning delivery_id, paused
          )
-         update apalis.jobs a set run_at = case when c.paused then now() + interval '1000 years' else now() end
+         update apalis.jobs a
+         set run_at = case when c.paused then now() + interval '1000 years' else now() end,
+             status = case a.status when 'Done' then 'Pending' else a.status end
          from changed c where a.id = c.delivery_id returning a.id",
         job.0,
         fence,

@@ -4,7 +4,7 @@ mod evaluate;
 mod index;
 mod noop;
 mod rebuild;
-mod search;
+pub mod search;
 mod train;
 mod validate;
 

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use super::Services;
 use super::context::{JobContext, JobError, JobOutcome};
-use super::running::Running;
+use super::running::{Running, RunningGuard};
 use super::stop::{StopReason, StopToken};
 
 /// The most jobs claimed or ended by one statement.
@@ -93,19 +93,22 @@ impl Attempts {
     }
 
     async fn run(&self, attempt: Attempt) -> Delivery {
+        let (context, _running) = self.begin(attempt);
+        let outcome = run_bounded(&context, crate::jobs::run(context.clone())).await;
+        self.end_persistently(&context, outcome).await
+    }
+
+    /// The surroundings of a claimed attempt, which is among the running ones until the guard is dropped.
+    pub fn begin(&self, attempt: Attempt) -> (JobContext, RunningGuard) {
         let stop = StopToken::default();
         let (job, kind, fence) = (attempt.job_id, attempt.kind, attempt.fence);
-        let _guard = self.running.enter(job, kind, fence, stop.clone());
+        let running = self.running.enter(job, kind, fence, stop.clone());
         tracing::debug!(job.id = %job, job.kind = kind.as_str(), attempt = attempt.number, "attempt started");
-        let context = JobContext::new(attempt, self.services.clone(), stop.clone());
-        let outcome = run_bounded(&context).await;
-        let ended = self.end_persistently(&context, outcome).await;
-        tracing::debug!(job.id = %job, ended = ?ended, duration_ms = context.started.elapsed().as_millis() as u64, "attempt ended");
-        ended
+        (JobContext::new(attempt, self.services.clone(), stop), running)
     }
 
     /// Stores the end of an attempt, through outages, for as long as it may still hold its job.
-    async fn end_persistently(
+    pub async fn end_persistently(
         &self,
         context: &JobContext,
         outcome: Result<JobOutcome, JobError>,
@@ -113,7 +116,11 @@ impl Attempts {
         let mut tries = 0;
         loop {
             match self.end(context, &outcome).await {
-                Ok(delivery) => return delivery,
+                Ok(ended) => {
+                    let (job, taken) = (context.attempt.job_id, context.started.elapsed().as_millis() as u64);
+                    tracing::debug!(job.id = %job, ?ended, duration_ms = taken, "attempt ended");
+                    return ended;
+                }
                 Err(error) if error.is_transient() || tries < 3 => {
                     tries += 1;
                     tracing::warn!(job.id = %context.attempt.job_id, %error, tries, "the end of an attempt waits for the database");
@@ -193,8 +200,11 @@ impl Attempts {
 }
 
 /// Runs the job's code with its time bounded and its panics caught.
-async fn run_bounded(context: &JobContext) -> Result<JobOutcome, JobError> {
-    let work = AssertUnwindSafe(crate::jobs::run(context.clone())).catch_unwind();
+pub async fn run_bounded(
+    context: &JobContext,
+    work: impl Future<Output = Result<JobOutcome, JobError>>,
+) -> Result<JobOutcome, JobError> {
+    let work = AssertUnwindSafe(work).catch_unwind();
     tokio::pin!(work);
     let outcome = tokio::select! {
         outcome = &mut work => outcome,

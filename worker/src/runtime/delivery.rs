@@ -1,4 +1,4 @@
-//! apalis' loop, one per queue: it fetches tasks, which hold nothing but a job's id, and hands them on.
+//! apalis' loop, one per queue but that of searches: it fetches tasks, which hold nothing but a job's id, and hands them on.
 //!
 //! Settings follow what apalis was seen to do (pinned by the contract tests): queues of long jobs fetch one
 //! task at a time, since a worker with buffered tasks sends no heartbeats; names are never used twice, since
@@ -10,7 +10,6 @@ use std::time::Duration;
 use apalis::prelude::{BackendExt, BoxDynError, Data, WorkerBuilder, WorkerBuilderExt};
 use apalis_postgres::{Config, PostgresStorage};
 use futures::FutureExt;
-use lookalike_shared::db::PgPool;
 use lookalike_shared::domain::job::{JobId, Queue};
 use lookalike_shared::domain::retry::backoff;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +19,7 @@ use super::Services;
 use super::attempt::{Attempts, Delivery};
 
 /// How a queue is taken from.
-struct Take {
+pub struct Take {
     /// Tasks fetched by one statement.
     batch: usize,
     /// Jobs under way at a time.
@@ -29,27 +28,28 @@ struct Take {
     interval: Duration,
 }
 
-fn take(queue: Queue) -> Take {
-    match queue {
-        Queue::Train | Queue::Index => Take { batch: 1, concurrency: 1, interval: Duration::from_secs(1) },
-        Queue::Search => Take { batch: 64, concurrency: 256, interval: Duration::from_millis(250) },
-        Queue::Maintenance => Take { batch: 128, concurrency: 512, interval: Duration::from_millis(500) },
-    }
-}
+/// Long jobs, one after the other.
+pub const LONG: Take = Take { batch: 1, concurrency: 1, interval: Duration::from_secs(1) };
+/// Short jobs, many at a time.
+pub const SHORT: Take = Take { batch: 128, concurrency: 512, interval: Duration::from_millis(500) };
 
 /// Takes jobs from a queue until `stop`, then waits for those under way.
-pub async fn run_queue(queue: Queue, services: &Services, attempts: Attempts, stop: CancellationToken) {
-    let Take { batch, concurrency, interval } = take(queue);
+pub async fn run_queue(
+    queue: Queue,
+    take: Take,
+    services: &Services,
+    attempts: Attempts,
+    stop: CancellationToken,
+) {
+    let Take { batch, concurrency, interval } = take;
     let mut failures = 0;
     while !stop.is_cancelled() {
         let config = Config::default()
             .queue(queue.as_str())
             .batch_size(batch)
-            // A search is over before it could be told that it runs; the claim is what counts.
-            .lock_tasks(queue != Queue::Search)
             .heartbeat_interval(Duration::from_secs(5))
             .missed_heartbeats(6);
-        let backend = PostgresStorage::<JobId>::new(pool(queue, services))
+        let backend = PostgresStorage::<JobId>::new(&services.db)
             .with_config(config)
             .with_pubsub()
             .poll_with_interval(interval);
@@ -81,15 +81,6 @@ pub async fn run_queue(queue: Queue, services: &Services, attempts: Attempts, st
                 }
             }
         }
-    }
-}
-
-/// What apalis takes tasks and acknowledges them with. A crash of the database may lose that of a search, which is then
-/// delivered again and found to be settled; others are worth waiting for the disk.
-fn pool(queue: Queue, services: &Services) -> &PgPool {
-    match queue {
-        Queue::Search => &services.relaxed,
-        Queue::Train | Queue::Index | Queue::Maintenance => &services.db,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The worker as a process: it takes jobs, runs them, and stops gracefully.
 //!
-//! - [`delivery`]: apalis' loop per queue.
+//! - [`delivery`]: apalis' loop per queue; [`searches`]: the lane of searches, which are taken and embedded together.
 //! - [`attempt`]: claim, run, end; many jobs share statements.
 //! - [`context`]: what a job's code is given.
 //! - [`lease`]: the heartbeat; [`cancel`]: cancels and pauses heard at once; [`running`], [`stop`]: who is to stop, and why.
@@ -11,6 +11,7 @@ pub mod context;
 pub mod delivery;
 pub mod lease;
 pub mod running;
+pub mod searches;
 pub mod stop;
 
 use std::sync::Arc;
@@ -29,13 +30,12 @@ use crate::device::{self, Sampler};
 use crate::inference::{Inference, Options};
 use crate::matching::Matcher;
 use crate::models::ModelStore;
-use crate::queries::QueryPictures;
 use attempt::Attempts;
 use lease::Heartbeat;
 use running::Running;
 use stop::StopReason;
 
-/// Connections whose commits do not wait for the disk: apalis' listener and loop of searches, claims, ends of searches.
+/// Connections whose commits do not wait for the disk: claims, ends of searches.
 const RELAXED: u32 = 8;
 
 /// What every job of this process shares.
@@ -58,8 +58,6 @@ pub struct Services {
     pub inference: Inference,
     /// Weights, fetched once.
     pub models: ModelStore,
-    /// The pictures that searches were asked with.
-    pub queries: QueryPictures,
     /// Partitions in memory, and the way to those that are not.
     pub matcher: Matcher,
     /// Bounds on pictures.
@@ -130,7 +128,6 @@ impl Worker {
             worker_id,
             worker_name,
             models: ModelStore::new(db.clone(), storage.clone()),
-            queries: QueryPictures::new(db.clone()),
             matcher: Matcher::new(db.clone(), resident_bytes)?,
             db,
             relaxed,
@@ -172,7 +169,14 @@ impl Worker {
             .map(|queue| {
                 let (queue, services, attempts) = (*queue, self.services.clone(), self.attempts.clone());
                 let stop = stop.clone();
-                tokio::spawn(async move { delivery::run_queue(queue, &services, attempts, stop).await })
+                tokio::spawn(async move {
+                    let take = match queue {
+                        Queue::Search => return searches::run_searches(services, attempts, stop).await,
+                        Queue::Train | Queue::Index => delivery::LONG,
+                        Queue::Maintenance => delivery::SHORT,
+                    };
+                    delivery::run_queue(queue, take, &services, attempts, stop).await;
+                })
             })
             .collect();
         db::workers::mark_worker(&self.services.db, self.services.worker_id, "ready").await?;
