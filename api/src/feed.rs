@@ -12,8 +12,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
 use lookalike_shared::db::events::{self, Event};
+use lookalike_shared::db::jobs::{Job, find_jobs};
 use lookalike_shared::db::{DbError, EVENTS_CHANNEL, PgListener, PgPool};
-use tokio::sync::{Notify, broadcast};
+use lookalike_shared::domain::job::JobId;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -48,7 +50,7 @@ pub struct EventFeed {
 }
 
 struct Waiting {
-    ended: Arc<Notify>,
+    ended: watch::Sender<Option<Arc<Job>>>,
     requests: usize,
 }
 
@@ -70,9 +72,10 @@ impl EventFeed {
     /// The end of a job, from now on.
     pub fn ending_of(&self, job: Uuid) -> Ending {
         let mut waiting = self.lock();
-        let entry = waiting.entry(job).or_insert_with(|| Waiting { ended: Arc::default(), requests: 0 });
+        let unknown = || Waiting { ended: watch::Sender::default(), requests: 0 };
+        let entry = waiting.entry(job).or_insert_with(unknown);
         entry.requests += 1;
-        Ending { feed: self.clone(), job, ended: entry.ended.clone() }
+        Ending { feed: self.clone(), job, ended: entry.ended.subscribe() }
     }
 
     /// How many requests wait for the end of a job.
@@ -135,24 +138,37 @@ impl EventFeed {
         loop {
             let events = events::list_events(db, None, last, BATCH).await?;
             let full = events.len() as i64 == BATCH;
+            let mut ended = Vec::new();
             for event in events {
                 last = event.id;
                 metrics.record_event(&event);
-                if event::is_final(&event) {
-                    self.end(event.job_id);
+                if event::is_final(&event) && self.waiting_for(event.job_id) > 0 {
+                    ended.push(JobId(event.job_id));
                 }
                 // Nobody listening is no error.
                 _ = self.changes.send(Arc::new(event.into()));
             }
+            self.end(db, &ended).await;
             if !full {
                 return Ok(last);
             }
         }
     }
 
-    fn end(&self, job: Uuid) {
-        if let Some(waiting) = self.lock().get(&job) {
-            waiting.ended.notify_waiters();
+    /// Hands jobs that have ended to the requests that wait for them, read by one statement for all. Where that fails each
+    /// request is told to read for itself.
+    async fn end(&self, db: &PgPool, ended: &[JobId]) {
+        if ended.is_empty() {
+            return;
+        }
+        let jobs = find_jobs(db, ended).await.unwrap_or_default();
+        let mut jobs: HashMap<Uuid, Arc<Job>> =
+            jobs.into_iter().map(|job| (job.id.0, Arc::new(job))).collect();
+        let waiting = self.lock();
+        for JobId(id) in ended {
+            if let Some(waiting) = waiting.get(id) {
+                waiting.ended.send_replace(jobs.remove(id));
+            }
         }
     }
 
@@ -161,17 +177,19 @@ impl EventFeed {
     }
 }
 
-/// The end of one job, waited for. To miss none: enable [`Ending::notified`], then read the job, then wait.
+/// The end of one job, waited for. To miss none: ask for it, then read the job, then wait.
 pub struct Ending {
     feed: EventFeed,
     job: Uuid,
-    ended: Arc<Notify>,
+    ended: watch::Receiver<Option<Arc<Job>>>,
 }
 
 impl Ending {
-    /// Completes when the job ends after this was polled or enabled.
-    pub fn notified(&self) -> tokio::sync::futures::Notified<'_> {
-        self.ended.notified()
+    /// Completes when the job has ended since this was asked for, with the job where it could be read.
+    pub async fn ended(&mut self) -> Option<Job> {
+        // The sender stays for as long as a request waits.
+        self.ended.changed().await.ok()?;
+        self.ended.borrow_and_update().as_ref().map(|job| Job::clone(job))
     }
 }
 

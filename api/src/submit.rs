@@ -8,12 +8,13 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
 use lookalike_shared::db::jobs::{self, Job};
 use lookalike_shared::db::queue::{self, NewJob};
-use lookalike_shared::db::{PgConnection, pictures};
+use lookalike_shared::db::{DbError, PgConnection, pictures};
 use lookalike_shared::domain::job::JobId;
 use lookalike_shared::jobs::{Payload, Search, Submission};
 use serde_json::json;
 
 use crate::auth::Caller;
+use crate::feed::Ending;
 use crate::idempotency::{self, Answer, Created, IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED};
 use crate::prefer;
 use crate::problem::ApiError;
@@ -82,15 +83,12 @@ pub async fn submit_search<R>(
     }
     let job = NewJob::new(&search, submission, Some(caller.key().id));
     let id = job.id;
-    let ending = state.feed.ending_of(id.0);
-    let mut ended = std::pin::pin!(ending.notified());
     // Before anybody can take the job.
-    ended.as_mut().enable();
+    let ending = state.feed.ending_of(id.0);
     let stored = state.together.enqueue(job, pictures).await?;
     if let Some(wait) = prefer::wait(request) {
-        ended_within(state, ended, wait).await;
         // The job is stored, whatever becomes of the wait.
-        if let Ok(job) = state.together.job(id).await
+        if let Ok(job) = ended_within(state, id, ending, wait).await
             && job.state.is_final()
         {
             return Ok(finished(job, wait, false));
@@ -107,8 +105,8 @@ async fn create(
     if !pictures.is_empty() {
         pictures::insert_pictures(&mut *tx, &new_pictures(job.id, pictures)).await?;
     }
-    queue::enqueue(&mut *tx, std::slice::from_ref(job)).await?;
-    enqueued(tx, job.id).await
+    let stored = queue::enqueue(&mut *tx, std::slice::from_ref(job)).await?;
+    stored.into_iter().next().map(created).ok_or_else(|| DbError::not_found("job", job.id).into())
 }
 
 /// The answer that a job was enqueued.
@@ -166,22 +164,23 @@ pub fn location(id: JobId) -> String {
 /// 404 when there is no such job.
 pub async fn wait_for_end(state: &State, id: JobId, wait: Duration) -> Result<Job, ApiError> {
     let ending = state.feed.ending_of(id.0);
-    let mut ended = std::pin::pin!(ending.notified());
-    ended.as_mut().enable();
     let job = state.together.job(id).await?;
     if job.state.is_final() || wait.is_zero() {
         return Ok(job);
     }
-    ended_within(state, ended, wait).await;
-    state.together.job(id).await
+    ended_within(state, id, ending, wait).await
 }
 
-/// Waits for an end, at most so long, and not when the service stops.
-async fn ended_within(state: &State, ended: impl Future<Output = ()>, wait: Duration) {
-    tokio::select! {
-        () = ended => {}
-        () = tokio::time::sleep(wait) => {}
-        () = state.stop.cancelled() => {}
+/// The job once it has ended, or as it is after `wait` or when the service stops.
+async fn ended_within(state: &State, id: JobId, mut ending: Ending, wait: Duration) -> Result<Job, ApiError> {
+    let ended = tokio::select! {
+        job = ending.ended() => job,
+        () = tokio::time::sleep(wait) => None,
+        () = state.stop.cancelled() => None,
+    };
+    match ended {
+        Some(job) => Ok(job),
+        None => state.together.job(id).await,
     }
 }
 

@@ -101,9 +101,7 @@ async fn try_enqueue(db: &PgPool, searches: &[(NewJob, Pictures)]) -> Result<Vec
     if !pictures.is_empty() {
         insert_pictures(&mut *tx, &pictures).await?;
     }
-    enqueue(&mut tx, &jobs).await?;
-    let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
-    let stored = find_jobs(&mut *tx, &ids).await?;
+    let stored = enqueue(&mut tx, &jobs).await?;
     db::commit(tx).await?;
     Ok(stored)
 }

@@ -31,6 +31,7 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
         tokio::spawn(async move {
             let mut together = Vec::with_capacity(largest);
             while waiting.recv_many(&mut together, largest).await > 0 {
+                gather(&mut waiting, &mut together, largest).await;
                 let (items, callers): (Vec<_>, Vec<oneshot::Sender<O>>) = together.drain(..).unzip();
                 for (caller, answer) in callers.into_iter().zip(work(items).await) {
                     // A caller that left needs no answer.
@@ -46,6 +47,20 @@ impl<I: Send + 'static, O: Send + 'static> Batcher<I, O> {
         let (sender, answer) = oneshot::channel();
         self.queue.send((item, sender)).await.ok()?;
         answer.await.ok()
+    }
+}
+
+/// Lets those that are about to ask do so, for as long as another one does every time.
+async fn gather<T>(waiting: &mut mpsc::Receiver<T>, together: &mut Vec<T>, largest: usize) {
+    let mut before = 0;
+    while before < together.len() && together.len() < largest {
+        before = together.len();
+        tokio::task::yield_now().await;
+        while together.len() < largest
+            && let Ok(item) = waiting.try_recv()
+        {
+            together.push(item);
+        }
     }
 }
 

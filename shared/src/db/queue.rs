@@ -14,6 +14,7 @@ use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::DbError;
+use super::jobs::{Job, Row};
 use crate::domain::job::{JobFailure, JobId, JobKind, JobState, Progress, Queue};
 use crate::jobs::{Payload, Submission};
 
@@ -43,12 +44,13 @@ impl NewJob {
     }
 }
 
-/// Enqueues jobs, the deliveries and ours, in the caller's transaction: three statements for any number. To be its last
-/// act: from here to the commit no other change of a job is recorded.
+/// Enqueues jobs, the deliveries and ours, in the caller's transaction: a statement for each queue's deliveries and one for
+/// the jobs, which it gives as they are stored, in no order. To be the transaction's last act: from here to the commit no
+/// other change of a job is recorded.
 ///
 /// # Errors
 /// [`DbError`]; the transaction must then be rolled back.
-pub async fn enqueue(tx: &mut PgConnection, jobs: &[NewJob]) -> Result<(), DbError> {
+pub async fn enqueue(tx: &mut PgConnection, jobs: &[NewJob]) -> Result<Vec<Job>, DbError> {
     let now = Utc::now();
     for queue in Queue::ALL {
         let tasks: Vec<_> = jobs
@@ -79,7 +81,11 @@ fn delivery_priority(priority: i32) -> usize {
     usize::try_from(priority.saturating_add(100)).unwrap_or_default()
 }
 
-async fn insert_jobs(tx: &mut PgConnection, jobs: &[NewJob], now: DateTime<Utc>) -> Result<(), DbError> {
+async fn insert_jobs(
+    tx: &mut PgConnection,
+    jobs: &[NewJob],
+    now: DateTime<Utc>,
+) -> Result<Vec<Job>, DbError> {
     let ids: Vec<Uuid> = jobs.iter().map(|job| job.id.0).collect();
     let deliveries: Vec<String> = jobs.iter().map(|job| job.id.delivery_id()).collect();
     let kinds: Vec<String> = jobs.iter().map(|job| job.kind.as_str().to_owned()).collect();
@@ -101,11 +107,9 @@ async fn insert_jobs(tx: &mut PgConnection, jobs: &[NewJob], now: DateTime<Utc>)
     let timeouts: Vec<i32> = jobs.iter().map(|job| job.kind.timeout_seconds()).collect();
     let makers: Vec<Option<Uuid>> = jobs.iter().map(|job| job.created_by).collect();
     let times: Vec<Option<DateTime<Utc>>> = jobs.iter().map(|job| job.submission.scheduled_at).collect();
-    sqlx::query!(
-        "insert into jobs (id, delivery_id, kind, queue, state, priority, params, labels, max_attempts,
-                           timeout_seconds, created_by, scheduled_at)
-         select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::jsonb[],
-                              $8::jsonb[], $9::int[], $10::int[], $11::uuid[], $12::timestamptz[])",
+    let rows = sqlx::query_file_as!(
+        Row,
+        "queries/jobs/insert.sql",
         &ids,
         &deliveries,
         &kinds,
@@ -118,10 +122,8 @@ async fn insert_jobs(tx: &mut PgConnection, jobs: &[NewJob], now: DateTime<Utc>)
         &timeouts,
         &makers as &[Option<Uuid>],
         &times as &[Option<DateTime<Utc>>],
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
+    );
+    rows.fetch_all(tx).await?.into_iter().map(Job::try_from).collect()
 }
 
 /// A started attempt: what it is to do, and the token that guards its writes.

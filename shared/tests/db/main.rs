@@ -24,6 +24,7 @@ mod retention;
 mod schedules;
 mod schema;
 mod storage;
+mod taking;
 mod transitions;
 
 use std::time::Duration;

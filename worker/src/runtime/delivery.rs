@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Services;
+use super::arrivals::Arrivals;
 use super::attempt::{Attempts, Delivery};
 
 /// How a queue is taken from.
@@ -39,6 +40,7 @@ pub async fn run_queue(
     take: Take,
     services: &Services,
     attempts: Attempts,
+    arrivals: Arrivals,
     stop: CancellationToken,
 ) {
     let Take { batch, concurrency, interval } = take;
@@ -51,7 +53,7 @@ pub async fn run_queue(
             .missed_heartbeats(6);
         let backend = PostgresStorage::<JobId>::new(&services.db)
             .with_config(config)
-            .with_pubsub()
+            .poll_with_stream(arrivals.stream(queue))
             .poll_with_interval(interval);
         let worker =
             WorkerBuilder::new(format!("{}-{}-{}", services.worker_name, queue.as_str(), Uuid::now_v7()))

@@ -1,10 +1,12 @@
 //! The worker as a process: it takes jobs, runs them, and stops gracefully.
 //!
 //! - [`delivery`]: apalis' loop per queue; [`searches`]: the lane of searches, which are taken and embedded together.
+//! - [`arrivals`]: new deliveries heard at once.
 //! - [`attempt`]: claim, run, end; many jobs share statements.
 //! - [`context`]: what a job's code is given.
 //! - [`lease`]: the heartbeat; [`cancel`]: cancels and pauses heard at once; [`running`], [`stop`]: who is to stop, and why.
 
+pub mod arrivals;
 pub mod attempt;
 pub mod cancel;
 pub mod context;
@@ -30,6 +32,7 @@ use crate::device::{self, Sampler};
 use crate::inference::{Inference, Options};
 use crate::matching::Matcher;
 use crate::models::ModelStore;
+use arrivals::Arrivals;
 use attempt::Attempts;
 use lease::Heartbeat;
 use running::Running;
@@ -163,19 +166,23 @@ impl Worker {
     pub async fn run_until(self, stop: CancellationToken) -> anyhow::Result<()> {
         let stops = cancel::hear_stops(self.services.db.clone(), self.running.clone(), self.beat.clone());
         let stops = tokio::spawn(stops);
+        let arrivals = Arrivals::default();
+        let hearing = tokio::spawn(arrivals.clone().hear(self.services.db.clone(), stop.clone()));
         let loops: Vec<_> = self
             .queues
             .iter()
             .map(|queue| {
                 let (queue, services, attempts) = (*queue, self.services.clone(), self.attempts.clone());
-                let stop = stop.clone();
+                let (arrivals, stop) = (arrivals.clone(), stop.clone());
                 tokio::spawn(async move {
                     let take = match queue {
-                        Queue::Search => return searches::run_searches(services, attempts, stop).await,
+                        Queue::Search => {
+                            return searches::run_searches(services, attempts, arrivals, stop).await;
+                        }
                         Queue::Train | Queue::Index => delivery::LONG,
                         Queue::Maintenance => delivery::SHORT,
                     };
-                    delivery::run_queue(queue, take, &services, attempts, stop).await;
+                    delivery::run_queue(queue, take, &services, attempts, arrivals, stop).await;
                 })
             })
             .collect();
@@ -190,7 +197,7 @@ impl Worker {
             tracing::warn!("jobs were still running when the grace period ended");
         }
         self.beat.cancel();
-        _ = stops.await;
+        _ = tokio::join!(stops, hearing);
         _ = db::workers::mark_worker(&self.services.db, self.services.worker_id, "stopped").await;
         Ok(())
     }

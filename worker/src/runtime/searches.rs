@@ -11,15 +11,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use lookalike_shared::db::taking::{DELIVERIES_CHANNEL, take_jobs};
-use lookalike_shared::db::{DbError, ListenError, PgListener, PgPool};
+use lookalike_shared::db::DbError;
+use lookalike_shared::db::taking::take_jobs;
 use lookalike_shared::domain::job::Queue;
 use lookalike_shared::domain::retry::backoff;
-use serde_json::Value;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::Services;
+use super::arrivals::Arrivals;
 use super::attempt::{Attempts, run_bounded};
 use super::context::{JobContext, JobError};
 use super::running::RunningGuard;
@@ -36,9 +36,12 @@ const UNDER_WAY: usize = 256;
 const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Takes searches until `stop`, then waits for those under way.
-pub async fn run_searches(services: Arc<Services>, attempts: Attempts, stop: CancellationToken) {
-    let wake = Arc::new(Notify::new());
-    let hearing = tokio::spawn(hear_deliveries(services.db.clone(), wake.clone(), stop.clone()));
+pub async fn run_searches(
+    services: Arc<Services>,
+    attempts: Attempts,
+    arrivals: Arrivals,
+    stop: CancellationToken,
+) {
     let lane = Lane::new(services, attempts);
     let mut failures = 0;
     while !stop.is_cancelled() {
@@ -46,7 +49,8 @@ pub async fn run_searches(services: Arc<Services>, attempts: Attempts, stop: Can
         match lane.take(room).await {
             Ok(Taken::All) => {
                 failures = 0;
-                _ = tokio::time::timeout(INTERVAL, stop.run_until_cancelled(wake.notified())).await;
+                _ = tokio::time::timeout(INTERVAL, stop.run_until_cancelled(arrivals.at(Queue::Search)))
+                    .await;
             }
             Ok(Taken::Most) => failures = 0,
             Err(error) => {
@@ -58,7 +62,6 @@ pub async fn run_searches(services: Arc<Services>, attempts: Attempts, stop: Can
         }
     }
     lane.ended().await;
-    _ = hearing.await;
 }
 
 struct Lane {
@@ -172,28 +175,6 @@ async fn ask_within(contexts: &[JobContext]) -> Option<Vec<Result<Question, Miss
         Err(_) => {
             contexts.iter().for_each(|context| context.stop.trip(StopReason::Timeout));
             Some(contexts.iter().map(|_| Err(JobError::Stopped.into())).collect())
-        }
-    }
-}
-
-/// Hears of new searches until `stop`.
-async fn hear_deliveries(db: PgPool, wake: Arc<Notify>, stop: CancellationToken) {
-    while let Some(heard) = stop.run_until_cancelled(hear(&db, &wake)).await {
-        if let Err(error) = heard {
-            tracing::warn!(%error, "listening for searches failed; trying again");
-            _ = stop.run_until_cancelled(tokio::time::sleep(Duration::from_secs(1))).await;
-        }
-    }
-}
-
-async fn hear(db: &PgPool, wake: &Notify) -> Result<(), ListenError> {
-    let mut listener = PgListener::connect_with(db).await?;
-    listener.listen(DELIVERIES_CHANNEL).await?;
-    loop {
-        let notice = listener.recv().await?;
-        let delivery: Value = serde_json::from_str(notice.payload()).unwrap_or_default();
-        if delivery["job_type"] == Queue::Search.as_str() {
-            wake.notify_one();
         }
     }
 }
