@@ -21,6 +21,7 @@
 //! - [`dashboard`]: the web app, built into the binary.
 
 pub mod auth;
+pub mod csv;
 pub mod dashboard;
 pub mod etag;
 pub mod extract;

@@ -213,12 +213,17 @@ async fn get_thumbnail(
     };
     let found = in_any(&state, &name, find).await?;
     let bytes = found.ok_or_else(|| ApiError::not_found("entry", id))?;
+    Ok(jpeg_response(&request, bytes))
+}
+
+/// A small JPEG, where the client does not have it already.
+pub(super) fn jpeg_response(request: &HttpRequest, bytes: Vec<u8>) -> HttpResponse {
     let tag = etag::of(&bytes);
-    let mut response = picture_response(&request, &tag);
-    if etag::matches(&request, &tag) {
-        return Ok(response.finish());
+    let mut response = picture_response(request, &tag);
+    if etag::matches(request, &tag) {
+        return response.finish();
     }
-    Ok(response.content_type(Format::Jpeg.content_type()).body(bytes))
+    response.content_type(Format::Jpeg.content_type()).body(bytes)
 }
 
 /// The picture of an entry, from its source.

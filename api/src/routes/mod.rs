@@ -5,6 +5,7 @@
 
 pub mod docs;
 pub mod entries;
+pub mod evaluations;
 pub mod events;
 pub mod generations;
 pub mod indexes;
@@ -47,6 +48,7 @@ fn configure_v1(config: &mut ServiceConfig<'_>) {
     models::configure(config);
     indexes::configure(config);
     generations::configure(config);
+    evaluations::configure(config);
     entries::configure(config);
     schedules::configure(config);
     sources::configure(config);

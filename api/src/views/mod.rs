@@ -2,6 +2,7 @@
 
 pub mod comparison;
 pub mod entry;
+pub mod evaluation;
 pub mod event;
 pub mod index;
 pub mod job;

@@ -2,7 +2,7 @@
 
 use lookalike_shared::domain::name::Name;
 use lookalike_shared::domain::search::{Probes, RankBy};
-use lookalike_shared::jobs::Filter;
+use lookalike_shared::jobs::{Crop, Filter};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -31,10 +31,13 @@ pub struct SearchRequest {
     #[serde(default)]
     #[schema(example = "queries/teapot.jpg")]
     pub key: Option<String>,
+    /// The part of the picture or object that is looked for; all of it when not given.
+    #[serde(default)]
+    pub crop: Option<Crop>,
     /// Several pictures, at most 16; the weighted mean of their vectors is looked for.
     #[serde(default)]
     pub examples: Option<Vec<ExampleRequest>>,
-    /// Which partitions to look into: "auto", "all" or a number.
+    /// Which partitions to look into: "auto", "all", a number, or a probability to reach (0.8).
     #[serde(default)]
     #[schema(value_type = String, example = "auto")]
     pub probes: Probes,
@@ -47,6 +50,9 @@ pub struct SearchRequest {
     /// Hits less similar than this are left out, 0 to 1.
     #[serde(default)]
     pub min_similarity: Option<f64>,
+    /// Whether of pictures that are nearly the same only the nearest is a hit.
+    #[serde(default)]
+    pub collapse_duplicates: bool,
 }
 
 impl SearchRequest {
@@ -55,12 +61,25 @@ impl SearchRequest {
     }
 }
 
-/// One picture of a search by several.
+/// One picture of a search by several: exactly one of `image_base64`, `entry_id`, and `source` with `key` says which.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExampleRequest {
     /// The picture's file in base64; a `data:` URL is read too.
-    pub image_base64: String,
+    #[serde(default)]
+    pub image_base64: Option<String>,
+    /// An entry of the same index, which is no hit.
+    #[serde(default)]
+    pub entry_id: Option<Uuid>,
+    /// A declared source; `key` names the object in it.
+    #[serde(default)]
+    pub source: Option<Name>,
+    /// An object of `source`.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The part of the picture or object that counts; all of it when not given.
+    #[serde(default)]
+    pub crop: Option<Crop>,
     /// How much it counts, -10 to 10; negative pushes away.
     #[serde(default = "ExampleRequest::default_weight")]
     pub weight: f32,
@@ -93,7 +112,10 @@ pub struct SearchForm {
     source: Option<Name>,
     /// An object of `source`.
     key: Option<String>,
-    /// Which partitions to look into: `auto`, `all` or a number.
+    /// The part of the picture or object that is looked for, as JSON: shares of its width and height.
+    #[schema(example = "{\"x\": 0.25, \"y\": 0.1, \"width\": 0.5, \"height\": 0.6}")]
+    crop: Option<String>,
+    /// Which partitions to look into: `auto`, `all`, a number, or a probability to reach (`0.8`).
     #[schema(example = "auto")]
     probes: Option<String>,
     /// What distances are measured between.
@@ -103,6 +125,8 @@ pub struct SearchForm {
     filter: Option<String>,
     /// Hits less similar than this are left out, 0 to 1.
     min_similarity: Option<f64>,
+    /// Whether of pictures that are nearly the same only the nearest is a hit.
+    collapse_duplicates: Option<bool>,
     /// Higher goes first within a queue, -100 to 100.
     priority: Option<i32>,
     /// How often the job may be tried, 1 to 100.

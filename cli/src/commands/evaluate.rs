@@ -26,9 +26,12 @@ pub struct Args {
     /// The numbers of hits to measure precision at
     #[arg(long, value_name = "K,...", value_delimiter = ',')]
     k: Option<Vec<u32>>,
-    /// Which partitions to look into: auto, all or a number
+    /// Which partitions to look into: auto, all, a number or a probability to reach
     #[arg(long)]
     probes: Option<String>,
+    /// Other values of --probes to measure beside it [default: 1,2,3,0.8,auto,0.99,all]
+    #[arg(long, value_name = "PROBES,...", value_delimiter = ',')]
+    compare: Option<Vec<String>>,
     /// The generation to measure, a ready or retired one perhaps [default: the active one]
     #[arg(long, value_name = "N")]
     generation: Option<i32>,
@@ -51,6 +54,7 @@ pub async fn run(args: Args) -> Result<(), CliError> {
         .set("source", Some(&args.source))
         .set("prefix", args.prefix.as_ref());
     payload.set("k", args.k.as_ref()).set("probes", args.probes.as_ref());
+    payload.set("compare", args.compare.as_ref());
     payload.set("generation", args.generation);
     submit(&client, "evaluate", payload, &args.submit, args.target.json).await
 }

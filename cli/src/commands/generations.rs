@@ -33,7 +33,7 @@ pub struct CompareArgs {
     /// The numbers of hits to measure precision at
     #[arg(long, value_name = "K,...", value_delimiter = ',')]
     k: Option<Vec<u32>>,
-    /// Which partitions to look into: auto, all or a number
+    /// Which partitions to look into: auto, all, a number or a probability to reach
     #[arg(long)]
     probes: Option<String>,
 }

@@ -17,6 +17,8 @@ const EXAMPLES: &str = "\
 Examples:
   lookalike search gallery ./teapot.jpg
   lookalike search gallery ./teapot.jpg -k 5 --class teapot --json
+  What is in the middle of it, each motif once:
+    lookalike search gallery ./shelf.jpg --crop 0.25,0.25,0.5,0.5 --collapse-duplicates
   Like two pictures but unlike a third:
     lookalike search gallery ./a.jpg ./b.jpg --unlike ./c.jpg
   By an entry of the index, or by an object of a source:
@@ -48,7 +50,7 @@ pub struct Args {
     /// How many hits
     #[arg(short, long, default_value_t = 20)]
     k: u32,
-    /// Which partitions to look into: auto, all or a number (1 as in Hu and Feng 2017)
+    /// Which partitions to look into: auto, all, a number (1 as in Hu and Feng 2017) or a probability to reach
     #[arg(long)]
     probes: Option<String>,
     /// What distances are measured between
@@ -60,9 +62,18 @@ pub struct Args {
     /// Only hits with this metadata; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
     metadata: Vec<(String, String)>,
+    /// Only hits whose uris (source/key) begin with this
+    #[arg(long, value_name = "URI")]
+    uri_prefix: Option<String>,
     /// Leave out hits less similar than this, 0 to 1
     #[arg(long, value_name = "SHARE")]
     min_similarity: Option<f64>,
+    /// Of pictures that are nearly the same, show only the nearest
+    #[arg(long)]
+    collapse_duplicates: bool,
+    /// Look for a part of the picture only: shares of its width and height, from the upper left corner
+    #[arg(long, value_name = "X,Y,WIDTH,HEIGHT", value_parser = parse_crop, conflicts_with_all = ["entry", "unlike"])]
+    crop: Option<Value>,
     #[command(flatten)]
     submit: SubmitArgs,
     /// The server, and how to print what it says.
@@ -103,6 +114,9 @@ fn options(args: &Args) -> Payload {
     payload.set("probes", args.probes.as_ref()).set("rank_by", args.rank_by.as_ref());
     payload.set("min_similarity", args.min_similarity).set("filter", filter(args));
     payload
+        .set("collapse_duplicates", args.collapse_duplicates.then_some(true))
+        .set("crop", args.crop.as_ref());
+    payload
 }
 
 fn filter(args: &Args) -> Option<Value> {
@@ -111,8 +125,17 @@ fn filter(args: &Args) -> Option<Value> {
     let metadata: BTreeMap<_, _> =
         args.metadata.iter().map(|(name, value)| (name, metadata_value(value))).collect();
     filter.set("metadata", (!metadata.is_empty()).then_some(metadata));
+    filter.set("uri_prefix", args.uri_prefix.as_ref());
     let filter = filter.into_json();
     (filter != json!({})).then_some(filter)
+}
+
+fn parse_crop(text: &str) -> Result<Value, String> {
+    let numbers: Result<Vec<f64>, _> = text.split(',').map(|number| number.trim().parse()).collect();
+    match numbers.as_deref() {
+        Ok([x, y, width, height]) => Ok(json!({ "x": x, "y": y, "width": width, "height": height })),
+        Ok(_) | Err(_) => Err("four numbers from 0 to 1 expected: x,y,width,height".to_owned()),
+    }
 }
 
 /// `3` and `true` are meant as such; anything else is text.

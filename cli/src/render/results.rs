@@ -1,6 +1,6 @@
 //! How jobs ended, for people: one summary per kind.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::fields::{duration, percent, text};
 use super::report::report;
@@ -113,21 +113,43 @@ fn evaluate(result: &Value) -> String {
         number("map"),
         number("routing_recall"),
         precision(result)
-    )
+    ) + &settings(result)
+}
+
+/// What each number of partitions looked into keeps, by embedding.
+fn settings(result: &Value) -> String {
+    let Some(settings) = result["settings"].as_array() else { return String::new() };
+    let columns: &[Column] = &[
+        ("PROBES", "/probes", Format::Text),
+        ("PARTITIONS", "/partitions", Format::Text),
+        ("KEPT", "/routing_recall/embedding", Format::Percent),
+        ("MAP", "/map_by/embedding", Format::Percent),
+        ("PRECISION", "/precision", Format::Text),
+    ];
+    let rows: Vec<Value> = settings
+        .iter()
+        .map(|setting| {
+            let mut row = setting.clone();
+            row["partitions"] = json!(format!("{:.2}", setting["partitions_probed"].as_f64().unwrap_or(0.0)));
+            row["precision"] = json!(at_each_k(&setting["precision_at"]["embedding"]));
+            row
+        })
+        .collect();
+    format!("\n\n{}", table(&rows, columns, ""))
 }
 
 /// Precision at k, a row per ranking.
 fn precision(result: &Value) -> String {
     let Some(rankings) = result["precision_at"].as_object() else { return String::new() };
-    let mut lines = Vec::new();
-    for (ranking, by_k) in rankings {
-        let mut columns: Vec<_> = by_k.as_object().into_iter().flatten().collect();
-        columns.sort_by_key(|(k, _)| k.parse::<u32>().unwrap_or(u32::MAX));
-        let cells =
-            columns.iter().map(|(k, share)| format!("P@{k} {}", percent(share.as_f64().unwrap_or(0.0))));
-        lines.push(format!("by {ranking:13} {}", cells.collect::<Vec<_>>().join("  ")));
-    }
-    lines.join("\n")
+    let line = |(ranking, by_k): (&String, &Value)| format!("by {ranking:13} {}", at_each_k(by_k));
+    rankings.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn at_each_k(by_k: &Value) -> String {
+    let mut columns: Vec<_> = by_k.as_object().into_iter().flatten().collect();
+    columns.sort_by_key(|(k, _)| k.parse::<u32>().unwrap_or(u32::MAX));
+    let cells = columns.iter().map(|(k, share)| format!("P@{k} {}", percent(share.as_f64().unwrap_or(0.0))));
+    cells.collect::<Vec<_>>().join("  ")
 }
 
 fn search(result: &Value) -> String {

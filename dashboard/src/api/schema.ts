@@ -312,6 +312,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/indexes/{name}/evaluations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The evaluations of an index's generations, newest first. They stay for as long as their generations do. */
+        get: operations["get_indexes_name_evaluations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/indexes/{name}/evaluations/{id}/queries/{position}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A small JPEG of a query that an evaluation answered worst. */
+        get: operations["get_indexes_name_evaluations_id_queries_position_thumbnail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/indexes/{name}/generations": {
         parameters: {
             query?: never;
@@ -594,6 +628,23 @@ export interface paths {
          *     client that has seen the end is answered 204.
          */
         get: operations["get_jobs_id_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{id}/hits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The hits of a search that has succeeded, nearest first. With `Accept: text/csv` all of them, as a file. */
+        get: operations["get_jobs_id_hits"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1664,6 +1715,37 @@ export interface components {
             /** @description Pictures by true class (rows) and answered class (columns). */
             matrix: number[][];
         };
+        /**
+         * @description A part of an upright picture, in shares of its width and height, from the upper left corner.
+         * @example {
+         *       "height": 0.6,
+         *       "width": 0.5,
+         *       "x": 0.25,
+         *       "y": 0.1
+         *     }
+         */
+        Crop: {
+            /**
+             * Format: double
+             * @description Where it begins from the left, 0 to 1.
+             */
+            x: number;
+            /**
+             * Format: double
+             * @description Where it begins from the top, 0 to 1.
+             */
+            y: number;
+            /**
+             * Format: double
+             * @description How wide it is, above 0, and within the picture.
+             */
+            width: number;
+            /**
+             * Format: double
+             * @description How high it is, above 0, and within the picture.
+             */
+            height: number;
+        };
         /** @description The database. */
         DatabaseView: {
             /** @description The version of PostgreSQL. */
@@ -1778,13 +1860,23 @@ export interface components {
             source: components["schemas"]["Name"];
             /** @description The folder that holds one folder per class. */
             prefix?: string;
-            /** @description The numbers of hits to measure precision at, ascending. */
+            /** @description The numbers of hits to measure precision and recall at, ascending. */
             k?: number[];
             /**
-             * @description Which partitions the searches look into: "auto", "all" or a number.
+             * @description Which partitions the searches look into: "auto", "all", a number, or a probability to reach.
              * @example auto
              */
             probes?: string;
+            /**
+             * @description Other values of `probes` to measure beside it, at most 12, so that one can be chosen by its figures.
+             * @example [
+             *       "auto",
+             *       1,
+             *       0.8,
+             *       "all"
+             *     ]
+             */
+            compare?: string[];
             /**
              * Format: int32
              * @description The generation to measure, a ready, active or retired one of the index; the active one when not given.
@@ -1816,10 +1908,42 @@ export interface components {
              */
             scheduled_at?: string | null;
         };
-        /** @description One picture of a search by several. */
+        /** @description What an evaluation found. */
+        Evaluation: {
+            /**
+             * Format: uuid
+             * @description Its id, which is its job's.
+             */
+            id: string;
+            /**
+             * Format: int32
+             * @description The generation that was measured.
+             */
+            generation: number;
+            /**
+             * Format: date-time
+             * @description When it was measured.
+             */
+            at: string;
+            /**
+             * @description The job's result: precision and recall at K, mean average precision, by class and by number of partitions looked
+             *     into, and the queries that were answered worst.
+             */
+            result: Record<string, unknown>;
+        };
+        /** @description One picture of a search by several: exactly one of `image_base64`, `entry_id`, and `source` with `key` says which. */
         ExampleRequest: {
             /** @description The picture's file in base64; a `data:` URL is read too. */
-            image_base64: string;
+            image_base64?: string | null;
+            /**
+             * Format: uuid
+             * @description An entry of the same index, which is no hit.
+             */
+            entry_id?: string | null;
+            source?: components["schemas"]["Name"] | null;
+            /** @description An object of `source`. */
+            key?: string | null;
+            crop?: components["schemas"]["Crop"] | null;
             /**
              * Format: float
              * @description How much it counts, -10 to 10; negative pushes away.
@@ -1854,6 +1978,12 @@ export interface components {
             class?: string[] | null;
             /** @description Only entries whose metadata holds all of this. */
             metadata?: Record<string, unknown>;
+            /**
+             * @description Only entries whose uris (`source/key`) begin with this.
+             * @default null
+             * @example photos/2024/
+             */
+            uri_prefix?: string | null;
         };
         /** @description A share of the dataset. */
         Fraction: {
@@ -2437,6 +2567,34 @@ export interface components {
                  * @example /v1/indexes/gallery/entries/0193b0f2-6c1e-7b52-9a43-3f1f6c1a9b10/image
                  */
                 image: string;
+            }[];
+            /** @description Ask with it for the next page; null on the last one. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list. */
+        Listed_Evaluation: {
+            /** @description The items of this page. */
+            items: {
+                /**
+                 * Format: uuid
+                 * @description Its id, which is its job's.
+                 */
+                id: string;
+                /**
+                 * Format: int32
+                 * @description The generation that was measured.
+                 */
+                generation: number;
+                /**
+                 * Format: date-time
+                 * @description When it was measured.
+                 */
+                at: string;
+                /**
+                 * @description The job's result: precision and recall at K, mean average precision, by class and by number of partitions looked
+                 *     into, and the queries that were answered worst.
+                 */
+                result: Record<string, unknown>;
             }[];
             /** @description Ask with it for the next page; null on the last one. */
             next_cursor?: string | null;
@@ -3866,7 +4024,12 @@ export interface components {
             /** @description An object of `source`. */
             key?: string | null;
             /**
-             * @description Which partitions to look into: `auto`, `all` or a number.
+             * @description The part of the picture or object that is looked for, as JSON: shares of its width and height.
+             * @example {"x": 0.25, "y": 0.1, "width": 0.5, "height": 0.6}
+             */
+            crop?: string | null;
+            /**
+             * @description Which partitions to look into: `auto`, `all`, a number, or a probability to reach (`0.8`).
              * @example auto
              */
             probes?: string | null;
@@ -3881,6 +4044,8 @@ export interface components {
              * @description Hits less similar than this are left out, 0 to 1.
              */
             min_similarity?: number | null;
+            /** @description Whether of pictures that are nearly the same only the nearest is a hit. */
+            collapse_duplicates?: boolean | null;
             /**
              * Format: int32
              * @description Higher goes first within a queue, -100 to 100.
@@ -3924,10 +4089,11 @@ export interface components {
              * @example queries/teapot.jpg
              */
             key?: string | null;
+            crop?: components["schemas"]["Crop"] | null;
             /** @description Several pictures, at most 16; the weighted mean of their vectors is looked for. */
             examples?: components["schemas"]["ExampleRequest"][] | null;
             /**
-             * @description Which partitions to look into: "auto", "all" or a number.
+             * @description Which partitions to look into: "auto", "all", a number, or a probability to reach (0.8).
              * @example auto
              */
             probes?: string;
@@ -3940,6 +4106,8 @@ export interface components {
              * @description Hits less similar than this are left out, 0 to 1.
              */
             min_similarity?: number | null;
+            /** @description Whether of pictures that are nearly the same only the nearest is a hit. */
+            collapse_duplicates?: boolean;
             /**
              * Format: int32
              * @description Higher goes first within a queue, -100 to 100.
@@ -5432,6 +5600,104 @@ export interface operations {
             };
         };
     };
+    get_indexes_name_evaluations: {
+        parameters: {
+            query?: {
+                /** @description The most items to answer with, 1 to 1000. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The index */
+                name: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of evaluations */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_Evaluation"];
+                };
+            };
+            /** @description No such index */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_indexes_name_evaluations_id_queries_position_thumbnail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The index */
+                name: components["schemas"]["Name"];
+                /** @description The evaluation, which has its job's id */
+                id: string;
+                /** @description Which of the worst, from 0 */
+                position: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The thumbnail */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": number[];
+                };
+            };
+            /** @description Unchanged since `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such index, evaluation or query */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_indexes_name_generations: {
         parameters: {
             query?: {
@@ -6273,6 +6539,61 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A refusal */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_jobs_id_hits: {
+        parameters: {
+            query?: {
+                /** @description The most items to answer with, 1 to 1000. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of hits, as in the job's result */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, unknown>;
+                    "text/csv": string;
+                };
+            };
+            /** @description No such job */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The job is no search, or has not succeeded */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description A refusal */
             default: {

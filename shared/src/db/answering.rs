@@ -31,6 +31,24 @@ pub async fn list_answering(db: impl PgExecutor<'_>, names: &[String]) -> Result
     Ok(rows.fetch_all(db).await?)
 }
 
+/// The indexes that have an active generation, those first that most of the last thousand searches asked for.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list_favourites(db: impl PgExecutor<'_>, limit: i64) -> Result<Vec<String>, DbError> {
+    let names = sqlx::query_scalar!(
+        "select i.name
+         from indexes i
+         join generations g on g.index_id = i.id and g.state = 'active'
+         left join (
+             select params ->> 'index' as name, count(*) as searches
+             from (select params from jobs where kind = 'search' order by id desc limit 1000) s group by 1) s using (name)
+         order by coalesce(s.searches, 0) desc, g.id desc limit $1",
+        limit,
+    );
+    Ok(names.fetch_all(db).await?)
+}
+
 /// What searches of an index look into.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Searched {

@@ -24,7 +24,7 @@ use uuid::Uuid;
 use super::DbError;
 use copy::copy_entries;
 pub use hits::{Hit, list_hits};
-pub use manifest::{ManifestRow, find_horizon, find_manifest, list_manifest, list_uris};
+pub use manifest::{ManifestRow, count_by_folder, find_horizon, find_manifest, list_manifest, list_uris};
 pub use matching::{MatchQuery, Neighbour, match_entries};
 
 /// An entry to be stored.

@@ -6,6 +6,7 @@
 
 pub mod answering;
 pub mod batcher;
+pub mod evaluations;
 pub mod events;
 pub mod gallery;
 pub mod generations;

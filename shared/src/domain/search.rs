@@ -17,7 +17,7 @@ pub enum RankBy {
 }
 
 /// Which class partitions a search looks into.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "ProbesWire", into = "ProbesWire")]
 pub enum Probes {
     /// The most probable classes until their probabilities sum to [`PROBE_MASS`].
@@ -27,21 +27,30 @@ pub enum Probes {
     All,
     /// The `n` most probable classes; 1 is the paper's routing.
     Fixed(u16),
+    /// The most probable classes until their probabilities sum to this, between 0 and 1.
+    Mass(f32),
 }
 
 /// The probability that the classes probed by [`Probes::Auto`] sum to.
 pub const PROBE_MASS: f32 = 0.95;
 
+/// Pictures whose perceptual hashes of 64 bits differ in at most so many are nearly the same: scaled, encoded anew,
+/// slightly retouched.
+pub const NEAR_DUPLICATE_BITS: u32 = 6;
+
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum ProbesWire {
     Count(u16),
+    Mass(f32),
     Word(String),
 }
 
 /// A value that is no [`Probes`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no valid probes value: \"auto\", \"all\" or a number from 1 expected")]
+#[error(
+    "\"{0}\" is no valid probes value: \"auto\", \"all\", a number from 1 or a probability between 0 and 1 expected"
+)]
 pub struct InvalidProbes(String);
 
 impl std::str::FromStr for Probes {
@@ -51,10 +60,12 @@ impl std::str::FromStr for Probes {
         match value {
             "auto" => Ok(Self::Auto),
             "all" => Ok(Self::All),
-            number => match number.parse() {
-                Ok(count) if count > 0 => Ok(Self::Fixed(count)),
-                _ => Err(InvalidProbes(value.chars().take(40).collect())),
-            },
+            number => {
+                let invalid = || InvalidProbes(value.chars().take(40).collect());
+                let count = number.parse().ok().filter(|count| *count > 0).map(Self::Fixed);
+                let mass = || number.parse().ok().filter(|mass| *mass > 0.0 && *mass < 1.0).map(Self::Mass);
+                count.or_else(mass).ok_or_else(invalid)
+            }
         }
     }
 }
@@ -65,6 +76,7 @@ impl TryFrom<ProbesWire> for Probes {
     fn try_from(wire: ProbesWire) -> Result<Self, InvalidProbes> {
         match wire {
             ProbesWire::Count(count) => count.to_string().parse(),
+            ProbesWire::Mass(mass) => mass.to_string().parse(),
             ProbesWire::Word(word) => word.parse(),
         }
     }
@@ -76,6 +88,7 @@ impl From<Probes> for ProbesWire {
             Probes::Auto => Self::Word("auto".to_owned()),
             Probes::All => Self::Word("all".to_owned()),
             Probes::Fixed(count) => Self::Count(count),
+            Probes::Mass(mass) => Self::Mass(mass),
         }
     }
 }
@@ -86,6 +99,7 @@ impl fmt::Display for Probes {
             Self::Auto => f.write_str("auto"),
             Self::All => f.write_str("all"),
             Self::Fixed(count) => count.fmt(f),
+            Self::Mass(mass) => mass.fmt(f),
         }
     }
 }
@@ -97,18 +111,22 @@ pub fn route(probabilities: &[f32], probes: Probes) -> Vec<usize> {
     let count = match probes {
         Probes::All => classes.len(),
         Probes::Fixed(count) => usize::from(count),
-        Probes::Auto => {
-            let mut mass = 0.0;
-            let below = classes.iter().take_while(|class| {
-                let wanted = mass < PROBE_MASS;
-                mass += probabilities[**class];
-                wanted
-            });
-            below.count()
-        }
+        Probes::Auto => until(&classes, probabilities, PROBE_MASS),
+        Probes::Mass(mass) => until(&classes, probabilities, mass),
     };
     classes.truncate(count.max(1));
     classes
+}
+
+/// How many of the classes it takes for their probabilities to sum to `wanted`.
+fn until(classes: &[usize], probabilities: &[f32], wanted: f32) -> usize {
+    let mut mass = 0.0;
+    let below = classes.iter().take_while(|class| {
+        let missing = mass < wanted;
+        mass += probabilities[**class];
+        missing
+    });
+    below.count()
 }
 
 /// What probabilities become when the logits behind them are divided by `temperature` (Guo et al. 2017): each to the
@@ -138,6 +156,8 @@ mod tests {
         assert_eq!(route(&[0.5, 0.3, 0.2], Probes::Auto), [0, 1, 2]);
         assert_eq!(route(&[0.1, 0.6, 0.35], Probes::Auto), [1, 2]);
         assert_eq!(route(&[0.5, 0.3, 0.2], Probes::Fixed(1)), [0]);
+        assert_eq!(route(&[0.5, 0.3, 0.2], Probes::Mass(0.5)), [0]);
+        assert_eq!(route(&[0.5, 0.3, 0.2], Probes::Mass(0.6)), [0, 1]);
         assert_eq!(route(&[0.2, 0.3, 0.5], Probes::All), [2, 1, 0]);
         assert_eq!(route(&[f32::NAN, 0.3], Probes::Fixed(9)).len(), 2);
     }
@@ -160,10 +180,12 @@ mod tests {
             ("\"all\"", Probes::All),
             ("3", Probes::Fixed(3)),
             ("\"3\"", Probes::Fixed(3)),
+            ("0.8", Probes::Mass(0.8)),
+            ("\"0.8\"", Probes::Mass(0.8)),
         ] {
             assert_eq!(serde_json::from_str::<Probes>(json).unwrap(), probes);
         }
-        for bad in ["0", "-1", "\"some\"", "\"\"", "99999999"] {
+        for bad in ["0", "-1", "1.5", "-0.5", "\"some\"", "\"\"", "\"nan\"", "99999999"] {
             assert!(serde_json::from_str::<Probes>(bad).is_err(), "{bad}");
         }
     }

@@ -24,7 +24,7 @@ pub use evaluate::Evaluate;
 pub use index::{Index, IndexMode, check_codes};
 pub use noop::Noop;
 pub use rebuild::Rebuild;
-pub use search::{Filter, Query, QueryExample, Search};
+pub use search::{Crop, Example, Filter, Query, QueryExample, Search};
 pub use train::{
     Augment, BestBy, Dataset, EarlyStopping, Fraction, Freeze, Optimizer, Precision, Schedule, Train,
     Validation,

@@ -53,7 +53,7 @@ fn query(vector: &[f32]) -> MatchQuery<'_> {
         rank_by: RankBy::Embedding,
         vector,
         k: 10,
-        exclude: None,
+        exclude: &[],
         uri_prefix: None,
         metadata: None,
         max_distance: None,
@@ -156,7 +156,7 @@ async fn the_nearest_come_first_and_only_from_where_they_are_asked_for() {
     assert_eq!(uris(MatchQuery { classes: &[], ..query(wanted) }).await, [""; 0]);
     assert_eq!(uris(MatchQuery { max_distance: Some(0.5), ..query(wanted) }).await, ["same.jpg", "near.jpg"]);
     assert_eq!(
-        uris(MatchQuery { exclude: Some(entries[2].id), ..query(wanted) }).await,
+        uris(MatchQuery { exclude: &[entries[2].id], ..query(wanted) }).await,
         ["near.jpg", "far.jpg"]
     );
     assert_eq!(uris(MatchQuery { uri_prefix: Some("photos/n"), ..query(wanted) }).await, ["near.jpg"]);

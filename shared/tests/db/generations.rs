@@ -170,7 +170,7 @@ async fn a_dropped_generation_is_told_as_vanished() {
         rank_by: RankBy::Embedding,
         vector: &[0.5; DIMS[0] as usize],
         k: 1,
-        exclude: None,
+        exclude: &[],
         uri_prefix: None,
         metadata: None,
         max_distance: None,

@@ -60,7 +60,7 @@ fn query(vector: &[f32]) -> MatchQuery<'_> {
         rank_by: RankBy::Embedding,
         vector,
         k: 10,
-        exclude: None,
+        exclude: &[],
         uri_prefix: None,
         metadata: None,
         max_distance: None,

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use lookalike_shared::db::jobs::get_job;
 use lookalike_shared::db::pausing::{pause_jobs, resume_jobs};
 use lookalike_shared::db::queue::{
-    Attempt, NewJob, cancel_jobs, mark_released, mark_retrying, recover_lost, redeliver_stranded,
+    Attempt, NewJob, mark_released, mark_retrying, recover_lost, redeliver_stranded,
 };
 use lookalike_shared::db::taking::take_jobs;
 use lookalike_shared::domain::job::{JobFailure, JobId, JobKind, JobState, Queue};
@@ -53,7 +53,13 @@ async fn those_that_wait_are_taken_together_the_most_urgent_first() {
     assert_eq!(take(&db.pool, worker, 64).await, []);
     let stored = get_job(&db.pool, jobs[0].id).await.unwrap();
     assert_eq!((stored.state, stored.worker), (JobState::Running, Some(worker)));
-    assert_snapshot!(queue_as_text(&db.pool).await, @"");
+    assert_snapshot!(queue_as_text(&db.pool).await, @"
+    a search search running attempt 1/3 fence 1 leased | Done due
+    b search search running attempt 1/3 fence 1 leased | Done due
+    c search search running attempt 1/3 fence 1 leased | Done due
+    d search search scheduled attempt 0/3 fence 0 | Pending later
+    e index index queued attempt 0/3 fence 0 | Pending due
+    ");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -85,7 +91,8 @@ async fn a_job_that_another_session_is_changing_is_left_for_the_next_time() {
     let jobs = [a_search(), a_search()];
     enqueue_all(&db.pool, &jobs).await;
     let mut other = db.pool.begin().await.unwrap();
-    cancel_jobs(&mut *other, &[jobs[0].id]).await.unwrap();
+    let lock = "select from jobs where id = $1 for update";
+    sqlx::query(lock).bind(jobs[0].id.0).execute(&mut *other).await.unwrap();
     assert_eq!(ids(&take(&db.pool, worker, 64).await), [jobs[1].id]);
     other.rollback().await.unwrap();
     assert_eq!(ids(&take(&db.pool, worker, 64).await), [jobs[0].id]);
@@ -166,5 +173,5 @@ async fn deliveries_of_jobs_that_are_over_are_cleared_away() {
     sqlx::query("update apalis.jobs set status = 'Pending'").execute(&db.pool).await.unwrap();
     assert_eq!(take(&db.pool, worker, 64).await, []);
     redeliver_stranded(&db.pool, std::time::Duration::ZERO).await.unwrap();
-    assert_snapshot!(queue_as_text(&db.pool).await, @"");
+    assert_snapshot!(queue_as_text(&db.pool).await, @"a search search succeeded attempt 1/3 fence 1 | Done due");
 }

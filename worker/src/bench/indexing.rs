@@ -107,6 +107,16 @@ async fn copying(stage: &Stage, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Copies that many entries without thumbnails into a generation of the first network.
+pub async fn fill_up(stage: &Stage, generation: i32, count: usize) -> anyhow::Result<()> {
+    for turn in 0..count.div_ceil(COPIED) {
+        let bare = |number| NewEntry { thumbnail: Vec::new(), ..entry(&stage.model, turn, number) };
+        let entries: Vec<NewEntry> = (0..COPIED).map(bare).collect();
+        stage.copy(generation, &entries).await?;
+    }
+    Ok(())
+}
+
 fn entry(model: &ModelSpec, turn: usize, number: usize) -> NewEntry {
     let value = |at: usize| ((turn * COPIED + number) * 31 + at * 17) as f32 % 97.0 / 97.0;
     NewEntry {

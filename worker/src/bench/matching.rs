@@ -135,7 +135,7 @@ fn fill(entries: u64, values: usize) -> Vec<Shared> {
 }
 
 fn scan(leaves: &[Shared], query: Arc<[f32]>) -> Scan {
-    Scan { leaves: leaves.to_vec(), query, keep: K + 8, exclude: None, max_distance: None }
+    Scan { leaves: leaves.to_vec(), query, keep: K + 8, exclude: Vec::new(), max_distance: None }
 }
 
 /// Milliseconds of reading it all once, on every thread or on one, whichever is quicker.
@@ -176,7 +176,7 @@ async fn in_database(
                 rank_by: RankBy::Embedding,
                 vector: &vector,
                 k: K as i64,
-                exclude: None,
+                exclude: &[],
                 uri_prefix: None,
                 metadata: None,
                 max_distance: None,

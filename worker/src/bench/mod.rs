@@ -84,6 +84,7 @@ pub async fn run(settings: Settings, options: Options) -> anyhow::Result<()> {
         let index = indexing::fill(&stage).await?;
         searching::searching(&stage, &options.server, &index, &device, &mut report).await?;
         worker.stop().await?;
+        searching::first(&stage, &options.server, &index, &mut report).await?;
         return finish(&stage, &report, options.output.as_deref());
     }
     if options.indexing {
@@ -112,6 +113,7 @@ pub async fn run(settings: Settings, options: Options) -> anyhow::Result<()> {
     queue::dispatch(&stage, &index, "training", &database, &mut report).await?;
     stage.cancel(training).await?;
     worker.stop().await?;
+    searching::first(&stage, &options.server, &index, &mut report).await?;
     finish(&stage, &report, options.output.as_deref())
 }
 

@@ -188,6 +188,7 @@ pub fn search(index: &Indexed, query: Query) -> Search {
         rank_by: Default::default(),
         filter: Default::default(),
         min_similarity: None,
+        collapse_duplicates: false,
     }
 }
 

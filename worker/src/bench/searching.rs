@@ -14,7 +14,7 @@ use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 
 use super::device::{Figures, index_rate};
-use super::indexing::Indexed;
+use super::indexing::{Indexed, fill_up};
 use super::report::{Report, percentile};
 use super::stage::{CLASSES, IMAGE_SIZE, Stage};
 use crate::inference::{Inference, Options as InferenceOptions, Priority};
@@ -27,6 +27,9 @@ const WARM_UP: usize = 20;
 /// Searches under way at a time, and for how long.
 const CONCURRENCIES: [usize; 4] = [1, 8, 64, 256];
 const SPAN: Duration = Duration::from_secs(6);
+/// Entries of the index that a worker starts with, and how long it has to get ready.
+const MANY: usize = 200_000;
+const READY: Duration = Duration::from_secs(5);
 /// Hits of a search.
 const K: usize = 20;
 
@@ -86,6 +89,37 @@ pub async fn searching(
     Ok(())
 }
 
+/// The first search of a worker that has just been started, with [`MANY`] entries in the index: the worker from the first
+/// line of its start to the answer, which is asked for at once; and the same once it has had time to get ready.
+///
+/// # Errors
+/// What could not be measured.
+pub async fn first(
+    stage: &Stage,
+    server: &Server,
+    index: &Indexed,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    fill_up(stage, index.generation, MANY).await?;
+    let client = SearchClient::new(stage, server, index)?;
+    let started = Instant::now();
+    let (worker, job) = tokio::join!(stage.start_worker(), client.search(0));
+    let at_once = started.elapsed().as_secs_f64() * 1e3;
+    let mut steps = Vec::new();
+    note_steps(&mut steps, &job?, at_once);
+    report.limit("search_first_ms.from_start", at_once, "ms");
+    for (step, times) in &mut steps {
+        report.limit(&format!("search_first.step.{step}"), percentile(times, 0.5), "ms");
+    }
+    worker?.stop().await?;
+    let worker = stage.start_worker().await?;
+    tokio::time::sleep(READY).await;
+    let started = Instant::now();
+    client.search(1).await?;
+    report.limit("search_first_ms.when_ready", started.elapsed().as_secs_f64() * 1e3, "ms");
+    worker.stop().await
+}
+
 /// Notes the milliseconds of each step: those that the worker tells, and what the database's clock says of the rest.
 fn note_steps(steps: &mut Vec<(String, Vec<f64>)>, job: &Value, taken: f64) {
     let at = |field: &str| job[field].as_str().and_then(|time| time.parse::<DateTime<Utc>>().ok());
@@ -129,7 +163,7 @@ async fn plain(stage: &Stage, index: &Indexed, limit: f64, report: &mut Report) 
             rank_by: RankBy::Embedding,
             vector: answers.embedding(0),
             k: K as i64,
-            exclude: None,
+            exclude: &[],
             uri_prefix: None,
             metadata: None,
             max_distance: None,

@@ -162,7 +162,7 @@ async fn queries(
             rank_by: RankBy::Embedding,
             vector: &vector,
             k: K,
-            exclude: None,
+            exclude: &[],
             uri_prefix: None,
             metadata: None,
             max_distance: None,

@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use lookalike_shared::db::DbError;
 use lookalike_shared::db::generations::has_vanished;
-use lookalike_shared::jobs::{Query, Search};
+use lookalike_shared::domain::search::NEAR_DUPLICATE_BITS;
+use lookalike_shared::jobs::{Example, QueryExample, Search};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -87,6 +88,7 @@ async fn find(context: &JobContext, mut question: Question) -> Result<Value, Mis
     let classes = search.filter.class.as_ref().map(|names| class_numbers(names, model)).transpose()?;
     let metadata =
         (!search.filter.metadata.is_empty()).then(|| Value::Object(search.filter.metadata.clone()));
+    let exclude = asked_with(search);
     let wanted = Wanted {
         vector,
         probes: search.probes,
@@ -96,9 +98,9 @@ async fn find(context: &JobContext, mut question: Question) -> Result<Value, Mis
         classes: classes.as_deref(),
         metadata: metadata.as_ref(),
         min_similarity: search.min_similarity,
-        exclude: excluded(search),
-        uri_prefix: None,
-        collapse: None,
+        exclude: &exclude,
+        uri_prefix: search.filter.uri_prefix.as_deref(),
+        collapse: search.collapse_duplicates.then_some(NEAR_DUPLICATE_BITS),
     };
     let found = context.services.matcher.find(*generation, &index.partitions, &wanted).await?;
     question.timings.matching = question::elapsed_ms(started);
@@ -114,9 +116,11 @@ fn class_numbers(names: &[String], model: &StoredModel) -> Result<Vec<usize>, Jo
     names.iter().map(number).collect()
 }
 
-fn excluded(search: &Search) -> Option<Uuid> {
-    match &search.query {
-        Query::Entry { entry_id } => Some(*entry_id),
-        Query::Picture | Query::Object { .. } | Query::Examples { .. } => None,
-    }
+/// The entries that are asked with are no hits.
+fn asked_with(search: &Search) -> Vec<Uuid> {
+    let entry = |part: QueryExample| match part.of {
+        Example::Entry { entry_id } => Some(entry_id),
+        Example::Picture { .. } | Example::Object { .. } => None,
+    };
+    search.query.parts().into_iter().filter_map(entry).collect()
 }

@@ -31,6 +31,7 @@ use uuid::Uuid;
 
 use crate::embedding::Vector;
 
+use leaf::Leaf;
 use nearest::{Neighbour, distance};
 use resident::{Asked, Resident, Usage};
 use scan::Scan;
@@ -69,8 +70,8 @@ pub struct Wanted<'a> {
     pub min_similarity: Option<f64>,
     /// Of pictures whose fingerprints differ in at most so many bits, only the nearest is a hit.
     pub collapse: Option<u32>,
-    /// An entry that is no hit.
-    pub exclude: Option<Uuid>,
+    /// Entries that are no hits.
+    pub exclude: &'a [Uuid],
 }
 
 /// A hit, and how far it is.
@@ -238,6 +239,23 @@ impl Matcher {
         Ok((found, short))
     }
 
+    /// Takes the embeddings of a generation into memory, `width` values each, as far as they fit beside what is there.
+    ///
+    /// # Errors
+    /// [`MatchError`].
+    pub async fn preload(&self, generation: i32, partitions: &[Partition], width: usize) -> Answer<()> {
+        let Usage { bytes, budget_bytes, .. } = self.resident.usage();
+        let mut room = budget_bytes.saturating_sub(bytes);
+        let mut fits = |partition: &&Partition| {
+            let size = Leaf::bytes_of(RankBy::Embedding, width, partition.rows.unsigned_abs());
+            room.checked_sub(size).map(|left| room = left).is_some()
+        };
+        let partitions: Vec<&Partition> = partitions.iter().filter(&mut fits).collect();
+        let asked = Asked { generation, vectors: RankBy::Embedding, width, partitions: &partitions };
+        self.resident.hold(asked).await?;
+        Ok(())
+    }
+
     /// What is held in memory.
     pub fn usage(&self) -> Usage {
         self.resident.usage()
@@ -265,7 +283,7 @@ impl Matcher {
             if places.leaves.is_empty() {
                 return Ok(Vec::new());
             }
-            let (exclude, max_distance) = (wanted.exclude, wanted.max_distance());
+            let (exclude, max_distance) = (wanted.exclude.to_vec(), wanted.max_distance());
             let scan = Scan { leaves: places.leaves, query: query.clone(), keep, exclude, max_distance };
             self.scans.call(scan).await.ok_or(MatchError::BrokenOff)
         };

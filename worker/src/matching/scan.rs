@@ -24,7 +24,7 @@ pub struct Scan {
     /// How many entries.
     pub keep: usize,
     /// An entry that is not looked for.
-    pub exclude: Option<Uuid>,
+    pub exclude: Vec<Uuid>,
     /// Nothing further than this, about.
     pub max_distance: Option<f64>,
 }
@@ -136,7 +136,7 @@ fn pass<T: Value, const Q: usize>(
             }
             let rows = &chunk.ids[block * LANES..chunk.ids.len().min((block + 1) * LANES)];
             for (lane, (entry_id, squared)) in rows.iter().zip(distances).enumerate() {
-                if scans[asker].exclude != Some(*entry_id) {
+                if !scans[asker].exclude.contains(entry_id) {
                     let place = (leaf as u32, number as u32, (block * LANES + lane) as u32);
                     found[asker].offer(Offer { squared: *squared, entry_id: *entry_id, place });
                 }

@@ -123,7 +123,7 @@ impl Model {
 
 fn scan_of(leaves: &[&Model], query: &[f32], keep: usize) -> Scan {
     let leaves = leaves.iter().map(|model| model.leaf.clone()).collect();
-    Scan { leaves, query: query.into(), keep, exclude: None, max_distance: None }
+    Scan { leaves, query: query.into(), keep, exclude: Vec::new(), max_distance: None }
 }
 
 fn told(found: &[Neighbour]) -> Vec<(Uuid, f64)> {
@@ -169,10 +169,12 @@ fn queries_that_share_a_scan_find_what_each_finds_alone() {
             models.iter().enumerate().filter(|(m, _)| number & (1 << m) != 0).map(|(_, m)| m).collect();
         let mut all: Vec<(Uuid, f64)> = looked.iter().flat_map(|model| model.nearest(&query, keep)).collect();
         all.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-        let excluded = all.first().map(|(id, _)| *id).filter(|_| number % 3 == 0);
+        let excluded: Vec<_> =
+            all.first().map(|(id, _)| *id).filter(|_| number % 3 == 0).into_iter().collect();
         let mut scan = scan_of(&looked, &query, keep);
+        let skips = !excluded.is_empty();
         scan.exclude = excluded;
-        if excluded.is_some() {
+        if skips {
             all.remove(0);
             scan.keep -= 1;
         }

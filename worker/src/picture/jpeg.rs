@@ -29,8 +29,8 @@ enum Failure {
     Refused(PictureError),
 }
 
-/// Decodes `bytes`, known to start like a JPEG.
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, PictureError> {
+/// Decodes `bytes`, known to start like a JPEG, to no less than `kept_side` samples of the shorter side.
+pub(super) fn decode(bytes: &[u8], limits: &Limits, kept_side: u16) -> Result<Picture, PictureError> {
     let header = Header::read(bytes);
     header.check_supported()?;
     let size = (u32::from(header.size.0), u32::from(header.size.1));
@@ -43,7 +43,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, PictureEr
     let effort = Effort::of(bytes, &header);
     effort.check()?;
     if effort.is_usual()
-        && let Some(image) = plain::pixels(bytes, &header)
+        && let Some(image) = plain::pixels(bytes, &header, kept_side)
     {
         return Ok(upright(image, size, orientation));
     }

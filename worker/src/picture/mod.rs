@@ -25,7 +25,10 @@ pub use format::Format;
 pub use hash::{content_hash, perceptual_hash};
 pub use read::{ReadPicture, THUMBNAIL_SIDE, read_picture};
 pub use reason::{PictureError, ReasonCode};
-pub use resize::{prepare, prepare_into, rescale_into, thumbnail};
+pub use resize::{Region, prepare, prepare_into, prepare_region, rescale_into, thumbnail};
+
+/// Shorter side that a reduced picture still has at least, in samples: the largest network input.
+const KEPT_SIDE: u16 = 512;
 
 /// An upright picture in memory: EXIF orientation applied, transparency laid over white.
 ///
@@ -133,10 +136,22 @@ impl Limits {
 /// # Errors
 /// [`PictureError`], whose code says which bound or format rule the file breaks.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, PictureError> {
+    decode_to(bytes, limits, KEPT_SIDE)
+}
+
+/// As [`decode`], with all of its samples, for whoever looks at a part of it.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_whole(bytes: &[u8], limits: &Limits) -> Result<Picture, PictureError> {
+    decode_to(bytes, limits, u16::MAX)
+}
+
+fn decode_to(bytes: &[u8], limits: &Limits, kept_side: u16) -> Result<Picture, PictureError> {
     limits.check_bytes(bytes)?;
     let format = Format::sniff(bytes)?;
     panic::catch_unwind(|| match format {
-        Format::Jpeg => jpeg::decode(bytes, limits),
+        Format::Jpeg => jpeg::decode(bytes, limits, kept_side),
         Format::Png | Format::Gif | Format::Bmp | Format::Tiff | Format::WebP => {
             raster::decode(bytes, format, limits)
         }

@@ -35,6 +35,40 @@ pub fn prepare(picture: &Picture, size: u32) -> Vec<u8> {
     out
 }
 
+/// A part of a picture, in shares of its width and height, from the upper left corner; within the picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Region {
+    /// Where it begins from the left.
+    pub x: f64,
+    /// Where it begins from the top.
+    pub y: f64,
+    /// How wide it is.
+    pub width: f64,
+    /// How high it is.
+    pub height: f64,
+}
+
+/// [`prepare`] of a part of a picture, of one sample at least.
+///
+/// # Panics
+/// As [`prepare`].
+pub fn prepare_region(picture: &Picture, region: Region, size: u32) -> Vec<u8> {
+    assert!(size > 0, "network input needs at least one pixel");
+    let (columns, rows) = picture.sampled();
+    let span = |from: f64, length: f64, samples: u32| {
+        let samples = f64::from(samples);
+        let length = (length * samples).clamp(1.0, samples);
+        ((from * samples).clamp(0.0, samples - length), length)
+    };
+    let ((left, width), (top, height)) =
+        (span(region.x, region.width, columns), span(region.y, region.height, rows));
+    let side = width.min(height);
+    let cut = bilinear().crop(left + (width - side) / 2.0, top + (height - side) / 2.0, side, side);
+    let mut out = vec![0; samples(size, size)];
+    scale(&picture.rgb, (columns, rows), (size, size), &cut, &mut out);
+    out
+}
+
 /// [`prepare`] into a place of a batch: `out` holds RGB `[size, size, 3]`.
 ///
 /// # Panics

@@ -4,6 +4,7 @@
 //! - [`arrivals`]: new deliveries heard at once.
 //! - [`attempt`]: claim, run, end; many jobs share statements.
 //! - [`context`]: what a job's code is given.
+//! - [`warming`]: what searches will need, fetched ahead.
 //! - [`lease`]: the heartbeat; [`cancel`]: cancels and pauses heard at once; [`running`], [`stop`]: who is to stop, and why.
 
 pub mod arrivals;
@@ -15,6 +16,7 @@ pub mod lease;
 pub mod running;
 pub mod searches;
 pub mod stop;
+pub mod warming;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,6 +170,10 @@ impl Worker {
         let stops = tokio::spawn(stops);
         let arrivals = Arrivals::default();
         let hearing = tokio::spawn(arrivals.clone().hear(self.services.db.clone(), stop.clone()));
+        if self.queues.contains(&Queue::Search) {
+            let (services, stop) = (self.services.clone(), stop.clone());
+            tokio::spawn(async move { stop.run_until_cancelled(warming::warm(&services)).await });
+        }
         let loops: Vec<_> = self
             .queues
             .iter()

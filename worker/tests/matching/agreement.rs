@@ -84,7 +84,7 @@ async fn filters_bounds_and_exclusions_mean_the_same_in_both_engines() {
     for budget in [0, AMPLE] {
         let matcher = Matcher::new(db.pool.clone(), budget).unwrap();
         let base = wanted(&vector);
-        let found = find(db, &matcher, generation, &Wanted { exclude: Some(own), ..base.clone() }).await;
+        let found = find(db, &matcher, generation, &Wanted { exclude: &[own], ..base.clone() }).await;
         assert_eq!(told(&found), gallery.expected(&vector, RankBy::Embedding, 11)[1..]);
         let found =
             find(db, &matcher, generation, &Wanted { classes: Some(&[1, 3]), k: 1_000, ..base.clone() })

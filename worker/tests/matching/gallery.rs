@@ -128,7 +128,7 @@ pub fn wanted(vector: &Vector) -> Wanted<'_> {
         uri_prefix: None,
         min_similarity: None,
         collapse: None,
-        exclude: None,
+        exclude: &[],
     }
 }
 

@@ -16,6 +16,7 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::auth::{Caller, Submit};
+use crate::csv;
 use crate::extract::{List, Query};
 use crate::paging::{Listed, MAX_LIMIT, Page};
 use crate::problem::{ApiError, Problem};
@@ -72,7 +73,7 @@ pub(super) async fn list(
     jobs::get_job(&state.db, id).await?;
     let query = query.0;
     query.check()?;
-    if wants_csv(&request) {
+    if csv::is_wanted(&request) {
         return Ok(export(state, id, query));
     }
     let (limit, after) = (page.limit()?, page.after::<String>()?.unwrap_or_default());
@@ -175,11 +176,6 @@ fn failed_only(job: &Job, codes: Vec<String>) -> Result<Index, ApiError> {
     })
 }
 
-fn wants_csv(request: &HttpRequest) -> bool {
-    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    accept.is_some_and(|accept| accept.to_ascii_lowercase().contains("text/csv"))
-}
-
 /// Streams every item that is asked for, a page of the database at a time.
 fn export(state: web::Data<State>, job: JobId, query: ItemQuery) -> HttpResponse {
     let lines = async_stream::try_stream! {
@@ -203,26 +199,6 @@ fn export(state: web::Data<State>, job: JobId, query: ItemQuery) -> HttpResponse
 }
 
 fn csv_line(item: &Item) -> String {
-    let fields = [&item.uri, &item.status, &item.code, &item.detail].map(|field| csv_field(field));
+    let fields = [&item.uri, &item.status, &item.code, &item.detail].map(|field| csv::field(field));
     format!("{},{}\r\n", fields.join(","), item.at.to_rfc3339())
-}
-
-/// A field of a CSV file (RFC 4180), quoted where needed. A leading `=`, `+`, `-` or `@` would be a formula to a
-/// spreadsheet, so it gets an apostrophe, which spreadsheets read as "text follows".
-fn csv_field(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_are_quoted_and_never_formulas() {
-        assert_eq!(csv_field("photos/a.jpg"), "photos/a.jpg");
-        assert_eq!(csv_field("a, \"b\""), "\"a, \"\"b\"\"\"");
-        assert_eq!(csv_field("=1+1"), "'=1+1");
-    }
 }

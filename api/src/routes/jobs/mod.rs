@@ -4,6 +4,7 @@ mod actions;
 pub mod bulk;
 mod detail;
 pub mod filter;
+mod hits;
 mod items;
 mod list;
 mod metrics;
@@ -14,7 +15,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config.service(list::list).service(list::counts).service(bulk::bulk);
     config.service(detail::get).service(detail::logs).service(metrics::list).service(items::list);
-    config.service(items::summary).service(items::retry);
+    config.service(items::summary).service(items::retry).service(hits::list_hits);
     config.service(actions::cancel).service(actions::pause).service(actions::resume);
     config.service(actions::retry).service(actions::delete);
 }

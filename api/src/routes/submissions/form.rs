@@ -68,7 +68,7 @@ impl SearchParts {
                 return Ok(());
             }
             "k" | "min_similarity" | "priority" | "max_attempts" => number(text),
-            "filter" | "labels" => json()?,
+            "filter" | "labels" | "crop" | "collapse_duplicates" => json()?,
             _ => Value::String(text.to_owned()),
         };
         if self.fields.insert(name.to_owned(), value).is_some() {

@@ -13,7 +13,7 @@ use lookalike_shared::db::answering::Answering;
 use lookalike_shared::db::generations::has_vanished;
 use lookalike_shared::db::{gallery, models};
 use lookalike_shared::domain::name::Name;
-use lookalike_shared::jobs::{Query, QueryExample, Search, Submission};
+use lookalike_shared::jobs::{Example, Query, QueryExample, Search, Submission};
 use lookalike_shared::storage::StorageError;
 use serde_json::Value;
 use uuid::Uuid;
@@ -66,8 +66,11 @@ pub async fn submit_search(
     let index = state.together.index(&asked.request.index).await?;
     let (query, pictures) = asked.query(&state.limits)?;
     check_bytes(&pictures, &state.limits)?;
-    let SearchRequest { index: name, k, probes, rank_by, filter, min_similarity, .. } = asked.request;
-    let search = Search { index: name, query, k, probes, rank_by, filter, min_similarity };
+    let SearchRequest {
+        index: name, k, probes, rank_by, filter, min_similarity, collapse_duplicates, ..
+    } = asked.request;
+    let search =
+        Search { index: name, query, k, probes, rank_by, filter, min_similarity, collapse_duplicates };
     let mut found = References::of(state, &search, &asked.common);
     check_pictures(&mut found, &pictures, &state.limits);
     check_query(&mut found, state, &index, &search.query).await?;
@@ -108,30 +111,30 @@ impl Asked {
         ];
         let given: Vec<&str> = ways.iter().filter(|(_, given)| *given).map(|(way, _)| *way).collect();
         if given.len() != 1 {
-            return Err(not_one_way(&given));
+            return Err(not_one_way("", &given));
         }
-        if let Some(text) = request.image_base64.take() {
-            return Ok((Query::Picture, vec![decode("/image_base64", &text, 1.0, limits)?]));
-        }
-        if let Some(entry_id) = request.entry_id {
-            return Ok((Query::Entry { entry_id }, Vec::new()));
-        }
+        let crop = request.crop;
         if let Some(examples) = request.examples.take() {
-            return examples_of(&examples, limits);
+            return if crop.is_none() { examples_of(examples, limits) } else { Err(crop_of_many("/crop")) };
         }
         if !self.images.is_empty() {
             return self.images();
         }
-        match (request.source.take(), request.key.take()) {
-            (Some(source), Some(key)) => Ok((Query::Object { source, key }, Vec::new())),
-            (source, _) => {
-                let missing = if source.is_none() { "source" } else { "key" };
-                Err(ApiError::invalid_field(
-                    format!("/{missing}"),
-                    "an object is named by source and key together",
-                ))
-            }
-        }
+        let example = ExampleRequest {
+            image_base64: request.image_base64.take(),
+            entry_id: request.entry_id,
+            source: request.source.take(),
+            key: request.key.take(),
+            crop,
+            weight: ExampleRequest::default_weight(),
+        };
+        let (example, picture) = example_of("", example, limits)?;
+        let query = match example {
+            Example::Picture { crop } => Query::Picture { crop },
+            Example::Entry { entry_id } => Query::Entry { entry_id },
+            Example::Object { source, key, crop } => Query::Object { source, key, crop },
+        };
+        Ok((query, picture.into_iter().collect()))
     }
 
     /// The file parts: one is a picture, several, or weighted ones, are examples.
@@ -146,8 +149,12 @@ impl Asked {
             return Err(ApiError::invalid_field("/weights", detail));
         }
         let single = count == 1 && weights.is_none();
+        let crop = self.request.crop;
+        if crop.is_some() && !single {
+            return Err(crop_of_many("/crop"));
+        }
         let weights = weights.unwrap_or_else(|| vec![ExampleRequest::default_weight(); count]);
-        let query = if single { Query::Picture } else { weighted(&weights) };
+        let query = if single { Query::Picture { crop } } else { weighted(&weights) };
         let pictures = images.into_iter().zip(weights).enumerate();
         let pictures = pictures.map(|(position, (bytes, weight))| {
             let pointer = if single { "/image".to_owned() } else { format!("/image/{position}") };
@@ -157,30 +164,72 @@ impl Asked {
     }
 }
 
-fn examples_of(examples: &[ExampleRequest], limits: &Limits) -> Result<(Query, Vec<Picture>), ApiError> {
+fn examples_of(examples: Vec<ExampleRequest>, limits: &Limits) -> Result<(Query, Vec<Picture>), ApiError> {
     if examples.len() > Search::MAX_EXAMPLES {
         let detail = format!("{} examples are more than {}", examples.len(), Search::MAX_EXAMPLES);
         return Err(ApiError::invalid_field("/examples", detail));
     }
-    let mut pictures = Vec::with_capacity(examples.len());
-    for (position, example) in examples.iter().enumerate() {
-        let pointer = format!("/examples/{position}/image_base64");
-        pictures.push(decode(&pointer, &example.image_base64, example.weight, limits)?);
+    let (mut asked, mut pictures) = (Vec::with_capacity(examples.len()), Vec::new());
+    for (position, example) in examples.into_iter().enumerate() {
+        let weight = example.weight;
+        let (of, picture) = example_of(&format!("/examples/{position}"), example, limits)?;
+        asked.push(QueryExample { weight, of });
+        pictures.extend(picture);
     }
-    let weights: Vec<f32> = examples.iter().map(|example| example.weight).collect();
-    Ok((weighted(&weights), pictures))
+    Ok((Query::Examples { examples: asked }, pictures))
+}
+
+/// One that is asked with, and its picture where that came with the request.
+fn example_of(
+    pointer: &str,
+    example: ExampleRequest,
+    limits: &Limits,
+) -> Result<(Example, Option<Picture>), ApiError> {
+    let ExampleRequest { image_base64, entry_id, source, key, crop, weight } = example;
+    match (image_base64, entry_id, source, key) {
+        (Some(text), None, None, None) => {
+            let picture = decode(&format!("{pointer}/image_base64"), &text, weight, limits)?;
+            Ok((Example::Picture { crop }, Some(picture)))
+        }
+        (None, Some(_), None, None) if crop.is_some() => {
+            let detail = "an entry is known by its vectors: it has no parts";
+            Err(ApiError::invalid_field(format!("{pointer}/crop"), detail))
+        }
+        (None, Some(entry_id), None, None) => Ok((Example::Entry { entry_id }, None)),
+        (None, None, Some(source), Some(key)) => Ok((Example::Object { source, key, crop }, None)),
+        (None, None, source @ Some(_), None) | (None, None, source @ None, Some(_)) => {
+            let missing = if source.is_none() { "source" } else { "key" };
+            let detail = "an object is named by source and key together";
+            Err(ApiError::invalid_field(format!("{pointer}/{missing}"), detail))
+        }
+        (image, entry, source, key) => {
+            let ways = [
+                ("image_base64", image.is_some()),
+                ("entry_id", entry.is_some()),
+                ("source with key", source.is_some() || key.is_some()),
+            ];
+            let given: Vec<&str> = ways.iter().filter(|(_, given)| *given).map(|(way, _)| *way).collect();
+            Err(not_one_way(pointer, &given))
+        }
+    }
 }
 
 fn weighted(weights: &[f32]) -> Query {
-    Query::Examples { examples: weights.iter().map(|weight| QueryExample { weight: *weight }).collect() }
+    let example = |weight: &f32| QueryExample { weight: *weight, of: Example::default() };
+    Query::Examples { examples: weights.iter().map(example).collect() }
 }
 
-fn not_one_way(given: &[&str]) -> ApiError {
+fn crop_of_many(pointer: &str) -> ApiError {
+    ApiError::invalid_field(pointer, "of several pictures each has its own: in examples")
+}
+
+fn not_one_way(pointer: &str, given: &[&str]) -> ApiError {
     let found = if given.is_empty() { "none of them".to_owned() } else { given.join(", ") };
-    let detail = format!(
-        "exactly one of image_base64, entry_id, source with key, and examples (in a form: image) expected; found: {found}"
-    );
-    ApiError::invalid_field("", detail)
+    let ways = match pointer {
+        "" => "image_base64, entry_id, source with key, and examples (in a form: image)",
+        _ => "image_base64, entry_id, and source with key",
+    };
+    ApiError::invalid_field(pointer, format!("exactly one of {ways} expected; found: {found}"))
 }
 
 fn decode(pointer: &str, text: &str, weight: f32, limits: &Limits) -> Result<Picture, ApiError> {
@@ -227,17 +276,25 @@ async fn check_query(
     index: &Answering,
     query: &Query,
 ) -> Result<(), ApiError> {
-    match query {
-        Query::Picture | Query::Examples { .. } => Ok(()),
-        Query::Entry { entry_id } => check_entry(found, state, index, *entry_id).await,
-        Query::Object { source, key } => check_object(found, state, source, key).await,
+    let many = matches!(query, Query::Examples { .. });
+    for (position, part) in query.parts().into_iter().enumerate() {
+        let pointer = if many { format!("/examples/{position}") } else { String::new() };
+        match part.of {
+            Example::Picture { .. } => {}
+            Example::Entry { entry_id } => check_entry(found, state, index, &pointer, entry_id).await?,
+            Example::Object { source, key, .. } => {
+                check_object(found, state, &pointer, &source, &key).await?;
+            }
+        }
     }
+    Ok(())
 }
 
 async fn check_entry(
     found: &mut References<'_>,
     state: &State,
     index: &Answering,
+    pointer: &str,
     id: Uuid,
 ) -> Result<(), ApiError> {
     let entry = match index.generation {
@@ -249,7 +306,7 @@ async fn check_entry(
         None => None,
     };
     if entry.is_none() {
-        found.add("/entry_id", format!("index \"{}\" has no entry \"{id}\"", index.name));
+        found.add(format!("{pointer}/entry_id"), format!("index \"{}\" has no entry \"{id}\"", index.name));
     }
     Ok(())
 }
@@ -257,21 +314,25 @@ async fn check_entry(
 async fn check_object(
     found: &mut References<'_>,
     state: &State,
+    pointer: &str,
     source: &Name,
     key: &str,
 ) -> Result<(), ApiError> {
     let Some(from) = state.storage.find_source(source) else {
-        found.source("/source", source);
+        found.source(&format!("{pointer}/source"), source);
         return Ok(());
     };
     let limit = state.limits.max_picture_bytes;
     match from.head(key).await {
         Ok(object) if object.size > limit => {
-            found.add("/key", format!("\"{key}\" has {} bytes, more than the {limit} allowed", object.size));
+            found.add(
+                format!("{pointer}/key"),
+                format!("\"{key}\" has {} bytes, more than the {limit} allowed", object.size),
+            );
         }
         Ok(_) => {}
         Err(error @ (StorageError::NotFound { .. } | StorageError::InvalidKey { .. })) => {
-            found.add("/key", error.to_string());
+            found.add(format!("{pointer}/key"), error.to_string());
         }
         Err(error) => return Err(error.into()),
     }

@@ -43,6 +43,20 @@ pub async fn find_manifest(
     Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(uris).fetch_all(db).await?)
 }
 
+/// How many entries lie in each folder (the uri up to its last `/`, and that), by class.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn count_by_folder(
+    db: impl PgExecutor<'_>,
+    generation: i32,
+) -> Result<Vec<(String, i32, i64)>, DbError> {
+    let sql = format!(
+        "select substring(uri from '^.*/') as folder, class_id, count(*) from gallery.m{generation} group by 1, 2"
+    );
+    Ok(sqlx::query_as(AssertSqlSafe(sql)).fetch_all(db).await?)
+}
+
 /// The number of the newest row: rows that come later have greater ones.
 ///
 /// # Errors

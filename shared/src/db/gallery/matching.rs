@@ -36,8 +36,8 @@ pub struct MatchQuery<'a> {
     pub vector: &'a [f32],
     /// How many hits.
     pub k: i64,
-    /// An entry that is no hit: the query itself.
-    pub exclude: Option<Uuid>,
+    /// Entries that are no hits: the query itself.
+    pub exclude: &'a [Uuid],
     /// Only entries whose uris begin with this.
     pub uri_prefix: Option<&'a str>,
     /// Only entries whose metadata holds all of this object.
@@ -62,7 +62,7 @@ pub async fn match_entries(
         RankBy::Probabilities => ("probabilities", "probabilities <-> $2::real[]::vector"),
     };
     let columns = format!("select entry_id, class_id, perceptual_hash, {column}::real[] as vector");
-    let wanted = "($4::uuid is null or entry_id <> $4) and ($5::text is null or starts_with(uri, $5)) and ($6::jsonb is null or metadata @> $6)";
+    let wanted = "entry_id <> all($4::uuid[]) and ($5::text is null or starts_with(uri, $5)) and ($6::jsonb is null or metadata @> $6)";
     let mut parts = Vec::with_capacity(1 + query.approximate.len());
     // Of no class at all, PostgreSQL would make a plan for every leaf. What is added to the distance, nothing, keeps an
     // order by it from going through a graph.

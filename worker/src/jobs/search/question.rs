@@ -12,7 +12,7 @@ use lookalike_shared::db::answering::Searched;
 use lookalike_shared::db::pictures::list_pictures;
 use lookalike_shared::db::{self, DbError};
 use lookalike_shared::domain::job::JobId;
-use lookalike_shared::jobs::{Query, Search};
+use lookalike_shared::jobs::{Crop, Example, QueryExample, Search};
 use uuid::Uuid;
 
 use super::Miss;
@@ -20,7 +20,7 @@ use crate::dataset::picture_limits;
 use crate::embedding::{Vector, embed_each};
 use crate::inference::Priority;
 use crate::models::StoredModel;
-use crate::picture::{decode, prepare};
+use crate::picture::{self, Region, decode, decode_whole, prepare, prepare_region};
 use crate::runtime::context::{JobContext, JobError};
 
 /// A search whose query is known by its vectors.
@@ -71,9 +71,9 @@ struct Part {
 /// What is known of a part so far.
 enum Content {
     /// It was uploaded and is yet to be read.
-    Uploaded,
-    /// A picture's file.
-    File(Vec<u8>),
+    Uploaded(Option<Crop>),
+    /// A picture's file, and the part of it that counts.
+    File(Vec<u8>, Option<Crop>),
     /// What the network takes: RGB, `[S, S, 3]`.
     Pixels(Vec<u8>),
     Vector(Vector),
@@ -114,23 +114,22 @@ async fn begin(context: &JobContext) -> Result<Begun, Miss> {
         return Err(JobError::permanent("index_empty", detail).into());
     };
     let model = context.services.models.get_by_id(model_id).await?;
-    let parts = match &search.query {
-        Query::Picture => vec![Part { weight: 1.0, content: Content::Uploaded }],
-        Query::Examples { examples } => {
-            let uploaded = |weight| Part { weight, content: Content::Uploaded };
-            examples.iter().map(|example| uploaded(example.weight)).collect()
-        }
-        Query::Entry { entry_id } => {
-            let vector = entry_vector(context, generation, *entry_id).await?;
-            vec![Part { weight: 1.0, content: Content::Vector(vector) }]
-        }
-        Query::Object { source, key } => {
-            let limit = context.services.limits.max_picture_bytes;
-            let source = context.storage().get_source(source).map_err(JobError::from)?.clone();
-            let file = source.get(key, limit).await.map_err(JobError::from)?;
-            vec![Part { weight: 1.0, content: Content::File(file.to_vec()) }]
-        }
-    };
+    let mut parts = Vec::new();
+    for QueryExample { weight, of } in search.query.parts() {
+        let content = match of {
+            Example::Picture { crop } => Content::Uploaded(crop),
+            Example::Entry { entry_id } => {
+                Content::Vector(entry_vector(context, generation, entry_id).await?)
+            }
+            Example::Object { source, key, crop } => {
+                let limit = context.services.limits.max_picture_bytes;
+                let source = context.storage().get_source(&source).map_err(JobError::from)?.clone();
+                let file = source.get(&key, limit).await.map_err(JobError::from)?;
+                Content::File(file.to_vec(), crop)
+            }
+        };
+        parts.push(Part { weight, content });
+    }
     let timings = Timings { queued, ..Timings::default() };
     Ok(Begun { search, index, generation, model, parts, timings })
 }
@@ -161,15 +160,13 @@ async fn decode_together(contexts: &[JobContext], begun: &mut [Result<Begun, Mis
         let size = begun.as_ref().map_or(0, |search| search.model.image_size());
         let parts = begun.as_mut().map_or_else(|_| [].iter_mut(), |search| search.parts.iter_mut());
         parts.enumerate().filter_map(move |(part, Part { content, .. })| match content {
-            Content::File(file) => Some((number, part, size, std::mem::take(file))),
-            Content::Uploaded | Content::Pixels(_) | Content::Vector(_) => None,
+            Content::File(file, crop) => Some((number, part, size, std::mem::take(file), *crop)),
+            Content::Uploaded(_) | Content::Pixels(_) | Content::Vector(_) => None,
         })
     });
     let files: Vec<_> = files.collect();
-    let decoded = stream::iter(files).map(|(number, part, size, file)| async move {
-        let decoded = tokio::task::spawn_blocking(move || {
-            decode(&file, &limits).map(|picture| prepare(&picture, size))
-        });
+    let decoded = stream::iter(files).map(|(number, part, size, file, crop)| async move {
+        let decoded = tokio::task::spawn_blocking(move || input_of(&file, crop, &limits, size));
         (number, part, decoded.await)
     });
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -187,6 +184,19 @@ async fn decode_together(contexts: &[JobContext], begun: &mut [Result<Begun, Mis
             Ok(())
         });
     }
+}
+
+/// What the network takes of a picture's file, or of a part of the picture.
+fn input_of(
+    file: &[u8],
+    crop: Option<Crop>,
+    limits: &picture::Limits,
+    size: u32,
+) -> Result<Vec<u8>, picture::PictureError> {
+    let Some(Crop { x, y, width, height }) = crop else {
+        return Ok(prepare(&decode(file, limits)?, size));
+    };
+    Ok(prepare_region(&decode_whole(file, limits)?, Region { x, y, width, height }, size))
 }
 
 /// One pass through each model for the pictures of all searches that it answers.
@@ -233,11 +243,11 @@ async fn embed_together(contexts: &[JobContext], begun: &mut [Result<Begun, Miss
 impl Begun {
     fn take_uploaded(&mut self, mut files: Option<VecDeque<Vec<u8>>>) -> Result<(), JobError> {
         for part in &mut self.parts {
-            if matches!(part.content, Content::Uploaded) {
+            if let Content::Uploaded(crop) = part.content {
                 let file = files.as_mut().and_then(VecDeque::pop_front).ok_or_else(|| {
                     JobError::permanent("picture_missing", "the search's picture is not stored any more")
                 })?;
-                part.content = Content::File(file);
+                part.content = Content::File(file, crop);
             }
         }
         Ok(())
@@ -247,7 +257,7 @@ impl Begun {
         let Self { search, index, generation, model, parts, timings } = self;
         let weighted = parts.into_iter().map(|part| match part.content {
             Content::Vector(vector) => Ok((part.weight, vector)),
-            Content::Uploaded | Content::File(_) | Content::Pixels(_) => {
+            Content::Uploaded(_) | Content::File(..) | Content::Pixels(_) => {
                 Err(JobError::retry("search_broken_off", "a picture of the search was not embedded"))
             }
         });

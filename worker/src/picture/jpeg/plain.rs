@@ -12,11 +12,8 @@ use libjpeg_turbo_rs::{ColorSpace, Decoder, PixelFormat, ScalingFactor};
 
 use super::segments::{Adobe, Header};
 
-/// Shorter side that a reduced picture still has at least, in pixels: the largest network input.
-const KEPT_SIDE: u16 = 512;
-
-/// The picture in stored orientation, large ones reduced; `None` when it is not plain, or damaged.
-pub(super) fn pixels(bytes: &[u8], header: &Header) -> Option<RgbImage> {
+/// The picture in stored orientation, large ones reduced to no less than `kept_side` samples of the shorter side; `None` when it is not plain, or damaged.
+pub(super) fn pixels(bytes: &[u8], header: &Header, kept_side: u16) -> Option<RgbImage> {
     let colours = match (header.components, &header.adobe) {
         (1, _) => ColorSpace::Grayscale,
         (3, None | Some(Adobe { transform: 1, .. })) => ColorSpace::YCbCr,
@@ -24,7 +21,7 @@ pub(super) fn pixels(bytes: &[u8], header: &Header) -> Option<RgbImage> {
     };
     let (width, height) = header.size;
     let reduction =
-        [8, 4, 2].into_iter().find(|reduction| width.min(height) / reduction >= KEPT_SIDE).unwrap_or(1);
+        [8, 4, 2].into_iter().find(|reduction| width.min(height) / reduction >= kept_side).unwrap_or(1);
     let mut decoder = Decoder::new(bytes).ok()?;
     let frame = decoder.header();
     if (frame.width, frame.height) != header.size || decoder.jpeg_color_space() != colours {
