@@ -62,7 +62,7 @@ function pages() {
   return [
     "/", "/jobs", `/jobs/${made.train.id}`, `/jobs/${made.train.id}?tab=logs`, `/jobs/${made.train.id}?tab=attempts`, `/jobs/${made.index.id}?tab=pictures`,
     `/jobs/${made.failed.id}`, `/jobs/${made.search.id}`, `/jobs/${made.evaluate.id}`, "/search", `/search?job=${made.search.id}`, "/models", "/models/shapes", "/models/shapes/compare?a=1&b=1",
-    "/indexes", "/indexes/gallery", "/sources?source=photos&prefix=train%2F", "/keys", "/nowhere",
+    "/indexes", "/indexes/gallery", "/indexes/gallery?tab=evaluations", `/indexes/gallery?tab=evaluations&evaluation=${made.evaluate.id}`, "/sources?source=photos&prefix=train%2F", "/keys", "/nowhere",
   ];
 }
 
@@ -185,6 +185,47 @@ test("a picture that is dropped is searched with, and a file that is none is ref
   await assertPicturesLoad(hits.locator("img"), 5);
   const asked = await page.getByRole("img", { name: "The picture that is searched with" }).evaluate((image) => image.decode().then(() => image.naturalWidth));
   assert.ok(asked > 0, "the picture that was dropped is shown");
+});
+
+test("a part of the picture can be searched with by keyboard alone, and the hits taken away as a file", async () => {
+  const page = await (await browser.visitor({ key: stack.key })).newPage();
+  await open(page, "/search?index=gallery&k=5");
+  const asked = () => new URL(page.url()).searchParams.get("job");
+  await drop(page.getByRole("button", { name: /^Choose a picture/ }), { name: "rings.jpg", type: "image/jpeg", bytes: readFileSync(picture) });
+  await page.waitForURL(() => asked() !== null);
+  const whole = asked();
+
+  await page.getByRole("button", { name: "Select a part" }).press("Enter");
+  const part = page.getByRole("slider", { name: "Part of the picture" });
+  await part.press("ArrowRight");
+  await part.press("Shift+ArrowDown");
+  await page.waitForURL(/crop=0\.22%2C0\.2%2C0\.6%2C0\.62/);
+  await page.getByRole("switch", { name: "Show near-duplicates once" }).press("Space");
+  await page.waitForURL(/collapse_duplicates=true/);
+  await page.getByRole("button", { name: "Search", exact: true }).press("Enter");
+  await page.waitForURL(() => asked() !== whole);
+  const { params } = await stack.api(`/v1/jobs/${asked()}`);
+  assert.deepEqual(params.query, { by: "picture", crop: { x: 0.22, y: 0.2, width: 0.6, height: 0.62 } });
+  assert.equal(params.collapse_duplicates, true);
+
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "CSV" }).press("Enter");
+  const hits = readFileSync(await (await download).path(), "utf8").trim().split("\n");
+  assert.ok(hits.length > 1 && hits[0].startsWith("rank,"), `a heading and hits: ${hits[0]}`);
+});
+
+test("an evaluation opens from its index, and its worst queries are shown with what was found", async () => {
+  const page = await (await browser.visitor({ key: stack.key })).newPage();
+  await open(page, "/indexes/gallery");
+  await page.getByRole("tab", { name: "Evaluations" }).click();
+  await page.getByRole("table", { name: "Evaluations" }).getByRole("link").last().click();
+  await page.getByRole("table", { name: "Settings" }).getByText("asked for").waitFor();
+  const first = page.getByRole("list", { name: /^First hits of / }).first();
+  await assertPicturesLoad(first.locator("img"), 5);
+  assert.match(await first.getByRole("listitem").first().innerText(), /\n(right|wrong)$/);
+  await assertPicturesLoad(page.getByRole("img", { name: /^Query, / }).first(), 1);
+  await page.getByRole("link", { name: "All evaluations" }).click();
+  await page.getByRole("table", { name: "Evaluations" }).waitFor();
 });
 
 test("a folder that is uploaded can be looked at, checked for training and deleted", async () => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use lookalike_shared::db::PgPool;
 use lookalike_shared::db::models::{Model, get_model, get_model_by_id};
+use lookalike_shared::db::workers::find_engine;
 use lookalike_shared::domain::backbone::{self, Backbone};
 use lookalike_shared::domain::name::ModelRef;
 use lookalike_shared::storage::Storage;
@@ -13,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use crate::inference::ModelSpec;
+use crate::inference::{ModelSpec, Proven};
 use crate::network::Normalisation;
 use crate::runtime::context::JobError;
 
@@ -54,13 +55,14 @@ impl StoredModel {
 pub struct ModelStore {
     db: PgPool,
     storage: Storage,
+    device_name: String,
     kept: Mutex<VecDeque<Arc<StoredModel>>>,
 }
 
 impl ModelStore {
-    /// A store with nothing in it yet.
-    pub fn new(db: PgPool, storage: Storage) -> Self {
-        Self { db, storage, kept: Mutex::default() }
+    /// A store with nothing in it yet, for a device that calls itself so.
+    pub fn new(db: PgPool, storage: Storage, device_name: String) -> Self {
+        Self { db, storage, device_name, kept: Mutex::default() }
     }
 
     /// The model that a reference means now.
@@ -119,7 +121,21 @@ impl ModelStore {
             image_size: usize::try_from(row.image_size).unwrap_or_default(),
             normalisation: Normalisation::default(),
             weights,
+            proven: self.proven(row.id).await?,
         };
         Ok(StoredModel { row, backbone, spec: Arc::new(spec) })
+    }
+
+    /// What earlier workers of this version chose for the model on such a device.
+    async fn proven(&self, model: Uuid) -> Result<Option<Proven>, JobError> {
+        let found = find_engine(&self.db, &self.device_name, env!("CARGO_PKG_VERSION"), model).await?;
+        let text = |engine: &Value, field: &str| Some(engine[field].as_str()?.to_owned());
+        Ok(found.and_then(|engine| {
+            Some(Proven {
+                engine: text(&engine, "engine")?,
+                precision: text(&engine, "precision")?,
+                pictures_per_second: engine["pictures_per_second"].as_f64(),
+            })
+        }))
     }
 }

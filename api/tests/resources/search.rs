@@ -131,6 +131,60 @@ async fn several_pictures_have_weights() {
 }
 
 #[tokio::test]
+async fn examples_are_pictures_entries_and_objects_of_which_parts_may_count() {
+    let (app, generation) = with_gallery(Limits::default()).await;
+    let entry = an_entry("photos/a.png", 0, &[0.5, 0.5], &[0.0; 512]);
+    let mut tx = app.db.pool.begin().await.unwrap();
+    commit_entries(&mut tx, generation, std::slice::from_ref(&entry), Uuid::now_v7()).await;
+    tx.commit().await.unwrap();
+    app.photo("queries/q.png", &png(1, 1));
+    let crop = json!({"x": 0.25, "y": 0.0, "width": 0.5, "height": 1.0});
+    let examples = json!([
+        {"image_base64": BASE64_STANDARD.encode(png(4, 4)), "crop": crop},
+        {"entry_id": entry.id, "weight": 2.0},
+        {"source": "photos", "key": "queries/q.png", "weight": -1.0, "crop": crop},
+    ]);
+    let body =
+        json!({"examples": examples, "filter": {"uri_prefix": "photos/"}, "collapse_duplicates": true});
+    let job = search(&app, body).await.expect(StatusCode::ACCEPTED);
+    let params = &job["params"];
+    assert_eq!(
+        params["query"]["examples"],
+        json!([
+            {"weight": 1.0, "of": {"by": "picture", "crop": crop}},
+            {"weight": 2.0, "of": {"by": "entry", "entry_id": entry.id}},
+            {"weight": -1.0, "of": {"by": "object", "source": "photos", "key": "queries/q.png", "crop": crop}},
+        ])
+    );
+    assert_eq!(params["filter"], json!({"uri_prefix": "photos/"}));
+    assert_eq!(params["collapse_duplicates"], json!(true));
+    assert_eq!(stored(&app, &job).await, [(1.0, png(4, 4))]);
+
+    let form = Form::new()
+        .text("index", "gallery")
+        .text("crop", crop.to_string())
+        .text("collapse_duplicates", "true")
+        .part("image", picture(&png(4, 4)));
+    let job = app.post_form("/v1/jobs/search", form).await.expect(StatusCode::ACCEPTED);
+    assert_eq!(job["params"]["query"], json!({"by": "picture", "crop": crop}));
+    assert_eq!(job["params"]["collapse_duplicates"], json!(true));
+
+    for (examples, rule) in [
+        (json!([{}]), "/examples/0: exactly one of"),
+        (json!([{"entry_id": Uuid::nil()}]), "/examples/0/entry_id: index \"gallery\" has no entry"),
+        (json!([{"entry_id": entry.id, "crop": crop}]), "/examples/0/crop: an entry is known by its vectors"),
+        (json!([{"source": "photos"}]), "/examples/0/key: an object is named by source and key together"),
+        (json!([{"source": "none", "key": "a"}]), "/examples/0/source: there is no source \"none\""),
+    ] {
+        let told = search(&app, json!({"examples": examples})).await.broken_rule();
+        assert!(told.starts_with(rule), "{told}");
+    }
+    let one = json!([{"entry_id": entry.id}]);
+    let told = search(&app, json!({"examples": one, "crop": crop})).await.broken_rule();
+    assert_eq!(told, "/crop: of several pictures each has its own: in examples");
+}
+
+#[tokio::test]
 async fn entries_and_objects_must_exist() {
     let (app, generation) = with_gallery(Limits::default()).await;
     let entry = an_entry("photos/a.png", 0, &[0.5, 0.5], &[0.0; 512]);
@@ -199,7 +253,17 @@ async fn what_breaks_rules_is_told_with_a_pointer() {
         ("probes", json!("some"), "/probes: \"some\" is no valid probes value"),
         ("rank_by", json!("colour"), "/rank_by: unknown variant `colour`"),
         ("min_similarity", json!(2), "/min_similarity: 2 is out of range"),
+        ("probes", json!(1.5), "/probes: \"1.5\" is no valid probes value"),
         ("filter", json!({"clas": []}), "/filter/clas: unknown field `clas`"),
+        (
+            "crop",
+            json!({"x": 0.5, "y": 0, "width": 0.6, "height": 1}),
+            "/crop/width: 0.6 is out of range: above 0, and from 0.5 on within 1 expected",
+        ),
+        ("crop", json!({"x": 0, "y": 0, "width": 1, "height": 0}), "/crop/height: 0 is out of range"),
+        ("crop", json!({"x": -0.1, "y": 0, "width": 1, "height": 1}), "/crop/x: -0.1 is out of range"),
+        ("crop", json!({"x": 0}), "/crop/y: missing field `y`"),
+        ("collapse_duplicates", json!("yes"), "/collapse_duplicates: invalid type"),
         ("filter", json!({"class": ["bowl", "cup"]}), "/filter/class/1: scenes@1 has no class \"cup\""),
         ("hits", json!(3), "/hits: unknown field `hits`"),
         ("scheduled_at", json!("soon"), "/scheduled_at: "),

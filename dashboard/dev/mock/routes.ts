@@ -79,7 +79,8 @@ async function search({ body }: Call): Promise<Reply> {
   const [index = "gallery", entry] = [part("index"), part("entry_id")];
   await new Promise((resolve) => setTimeout(resolve, Number(process.env.MOCK_SLOW ?? 250)));
   const job = newJob("search", Date.now(), "succeeded");
-  job.params = { index, k: Number(part("k") ?? 20), query: entry === undefined ? { by: "picture" } : { by: "entry", entry_id: entry } };
+  const json = (name: string): unknown => (part(name) === undefined ? undefined : JSON.parse(part(name) ?? "null"));
+  job.params = { index, k: Number(part("k") ?? 20), filter: json("filter"), collapse_duplicates: json("collapse_duplicates"), probes: part("probes"), query: entry === undefined ? { by: "picture", crop: json("crop") } : { by: "entry", entry_id: entry } };
   job.result = answer(index, Number(part("k") ?? 20), (part("rank_by") ?? "embedding") as RankBy, entry === undefined ? 17 : Number(entry.split("-")[0]));
   return { body: job };
 }
@@ -141,6 +142,14 @@ export const routes: Route[] = [
   ["POST", "/v1/jobs/:id/retry", single("retry")],
   ["POST", "/v1/jobs/:id/pause", single("pause")],
   ["POST", "/v1/jobs/:id/resume", single("resume")],
+  ["GET", "/v1/jobs/:id/hits", ({ path, request, response }) => {
+    if (!(request.headers.accept ?? "").includes("text/csv")) return problem(400, "no", "mock: csv only");
+    response.setHeader("content-type", "text/csv; charset=utf-8");
+    response.end(`rank,uri\n1,photos/${path.id ?? ""}\n`);
+    return undefined;
+  }],
+  ["GET", "/v1/indexes/:name/evaluations", (call) => page(jobs.filter((job) => job.kind === "evaluate" && job.state === "succeeded" && (job.result as { index: string }).index === call.path.name).map((job) => ({ id: job.id, generation: (job.result as { generation: number }).generation, at: job.finished_at, result: job.result })), call)],
+  ["GET", "/v1/indexes/:name/evaluations/:id/queries/:entry/thumbnail", sendPicture],
   ["GET", "/v1/jobs/:id/logs", ({ path }) => list(logs.get(path.id ?? "") ?? [])],
   ["GET", "/v1/jobs/:id/metrics", ({ path, query }) => {
     const epochs = metrics.get(path.id ?? "") ?? [];

@@ -76,6 +76,8 @@ export type SourceObject = Whole<Schemas["SourceObject"]>;
 export type SourceTest = Whole<Schemas["SourceTest"]>;
 
 export type RankBy = Schemas["RankBy"];
+/** A part of a picture, in shares of its width and height. */
+export type Crop = Schemas["Crop"];
 export type BulkRequest = Schemas["BulkRequest"];
 export type BulkFilter = Schemas["BulkFilter"];
 export type TrainRequest = Schemas["TrainSubmission"];
@@ -189,19 +191,70 @@ export interface DryRunResult {
   seconds: number;
 }
 
+/** What an evaluation measured; older ones tell less. */
 export interface EvaluateResult {
   queries: number;
+  /** Pictures that could not be read. */
+  failed?: number;
   model?: string;
+  index?: string;
   /** The generation that was measured. */
   generation?: number;
+  source?: string;
+  prefix?: string;
+  probes?: string | number;
   accuracy: number;
   precision_at: PrecisionAt;
+  /** The share of all right entries that are among the first k, told like precision. */
+  recall_at?: PrecisionAt;
   /** By embedding. */
   map: number;
   map_by?: Partial<Record<RankBy, number>>;
-  per_class: { class: string; queries: number; precision_at: PrecisionAt; map?: number }[];
+  per_class: MeasuredClass[];
   routing_recall: number;
   partitions_probed: number;
+  /** What was asked for first, then what it was compared with. */
+  settings?: MeasuredSetting[];
+  /** The worst of all first. */
+  worst?: WorstQuery[];
+}
+
+export interface MeasuredClass {
+  class: string;
+  queries: number;
+  accuracy?: number;
+  precision_at: PrecisionAt;
+  recall_at?: PrecisionAt;
+  map?: number;
+  map_by?: Partial<Record<RankBy, number>>;
+}
+
+/** What searches with one value of `probes` found. */
+export interface MeasuredSetting {
+  probes: string | number;
+  partitions_probed: number;
+  entries_scanned: number;
+  /** The share of an exhaustive search's hits that were found too. */
+  routing_recall: Partial<Record<RankBy, number>>;
+  precision_at: PrecisionAt;
+  recall_at: PrecisionAt;
+  map_by: Partial<Record<RankBy, number>>;
+}
+
+/** A query that was answered badly, with its first hits. */
+export interface WorstQuery {
+  uri: string;
+  class: string;
+  predicted: string;
+  average_precision: number;
+  /** Null when the picture could not be read again. */
+  thumbnail: string | null;
+  hits: { entry_id: string; uri: string; class: string; right: boolean; thumbnail: string }[];
+}
+
+/** An evaluation that is kept with its generation; its id is its job's. */
+export interface Evaluation extends Omit<Whole<Schemas["Evaluation"]>, "result"> {
+  result: EvaluateResult;
 }
 
 /** Counts and lists of files with a reason to look at them, as the report of labelled pictures gives them. */

@@ -37,6 +37,11 @@ export function significant(value: Maybe): string {
   return Number(value.toPrecision(3)).toString();
 }
 
+/** What a 32-bit float was meant to be: 0.800000011920929 → 0.8. */
+export function meant(value: number): number {
+  return Number(value.toPrecision(6));
+}
+
 /** Binary units: 81559846912 → `76 GiB`. */
 export function bytes(value: Maybe): string {
   if (isAbsent(value)) return ABSENT;

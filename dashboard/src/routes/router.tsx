@@ -1,5 +1,6 @@
 // The URLs of the page: which component each shows, and what of its parameters is valid. Nothing else.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { indexView } from "~/features/indexes/tabs";
 import { jobSearch } from "~/features/jobs/filter";
 import { jobView } from "~/features/jobs/tabs";
 import { isRange, type Range } from "~/features/overview/ranges";
@@ -69,7 +70,7 @@ export const indexesRoute = createRoute({
 export const indexRoute = createRoute({
   getParentRoute: () => root,
   path: "/indexes/$name",
-  validateSearch: (raw: Record<string, unknown>): { class?: string } => ({ class: typeof raw.class === "string" ? raw.class : undefined }),
+  validateSearch: indexView,
   component: lazyRouteComponent(() => import("./pages/IndexPage"), "IndexPage"),
 });
 

@@ -1,20 +1,28 @@
-import { Group, Text, ThemeIcon } from "@mantine/core";
-import { IconPhotoPlus, IconRefresh } from "@tabler/icons-react";
+import { Button, Group, Text, ThemeIcon } from "@mantine/core";
+import { IconCrop, IconMaximize, IconPhotoPlus, IconRefresh } from "@tabler/icons-react";
 import { type DragEvent, useEffect, useEffectEvent, useRef, useState } from "react";
-import classes from "./PictureDrop.module.css";
+import type { Crop } from "~/api/types";
+import { MIDDLE } from "./crop";
+import { CropArea } from "./CropArea";
 import { Key } from "./Key";
+import classes from "./PictureDrop.module.css";
 
 interface Props {
   /** What is shown: the picture chosen before. */
   preview: string | null;
+  /** The part of it that counts; all of it when null. */
+  crop: Crop | null;
+  onCrop: (crop: Crop | null) => void;
   onPicture: (picture: File) => void;
   onRefused: (reason: string) => void;
 }
 
-/** Takes a picture: dropped on it, pasted anywhere on the page, or chosen from the disk. */
-export function PictureDrop({ preview, onPicture, onRefused }: Props) {
+/** Takes a picture: dropped on it, pasted anywhere on the page, or chosen from the disk. Then takes a part of it. */
+export function PictureDrop({ preview, crop, onCrop, onPicture, onRefused }: Props) {
   const input = useRef<HTMLInputElement>(null);
+  const part = useRef<HTMLButtonElement>(null);
   const [over, setOver] = useState(false);
+  const [begun, setBegun] = useState(false);
   const [broken, setBroken] = useState<string | null>(null);
 
   function offer(files: FileList | null | undefined) {
@@ -26,36 +34,57 @@ export function PictureDrop({ preview, onPicture, onRefused }: Props) {
 
   usePaste(offer);
 
+  function begin() {
+    setBegun(true);
+    onCrop(MIDDLE);
+  }
+
+  function take(next: Crop | null) {
+    setBegun(false);
+    onCrop(next);
+    // The part is gone, and what it was begun with has the focus again.
+    if (next === null) part.current?.focus();
+  }
+
   function drop(event: DragEvent) {
     event.preventDefault();
     setOver(false);
     offer(event.dataTransfer.files);
   }
 
+  const dropping = {
+    "data-over": over || undefined,
+    onDragOver(event: DragEvent) {
+      event.preventDefault();
+      setOver(true);
+    },
+    onDragLeave: () => setOver(false),
+    onDrop: drop,
+  };
+  const choose = () => input.current?.click();
   const shown = preview !== null && preview !== broken;
   return (
-    <>
-      <button
-        type="button"
-        className={classes.drop}
-        data-over={over || undefined}
-        data-filled={shown || undefined}
-        aria-label={shown ? "Choose another picture" : "Choose a picture, or drop or paste one"}
-        onClick={() => input.current?.click()}
-        onDragOver={(event) => {
-          event.preventDefault();
-          setOver(true);
-        }}
-        onDragLeave={() => setOver(false)}
-        onDrop={drop}
-      >
-        {shown ? (
-          <>
-            <img src={preview} alt="The picture that is searched with" onError={() => setBroken(preview)} />
-            <span className={classes.replace}><IconRefresh size={14} /> Replace</span>
-          </>
-        ) : <Invitation />}
-      </button>
+    <div>
+      {shown ? (
+        <div className={classes.drop} data-filled {...dropping}>
+          <CropArea key={preview} src={preview} alt="The picture that is searched with" crop={crop} focus={begun} onCrop={take} onBroken={() => setBroken(preview)} />
+        </div>
+      ) : (
+        <button type="button" className={classes.drop} aria-label="Choose a picture, or drop or paste one" onClick={choose} {...dropping}><Invitation /></button>
+      )}
+      {(shown || crop !== null) && (
+        <Group gap={8} mt={8}>
+          {crop === null
+            ? <Button ref={part} size="xs" variant="default" leftSection={<IconCrop size={15} />} onClick={begin}>Select a part</Button>
+            : <Button ref={part} size="xs" variant="default" leftSection={<IconMaximize size={15} />} onClick={() => take(null)}>Whole picture</Button>}
+          {shown && <Button size="xs" variant="default" leftSection={<IconRefresh size={15} />} onClick={choose}>Replace</Button>}
+        </Group>
+      )}
+      {crop !== null && (
+        <Text size="xs" c="dimmed" mt={6} role="status">
+          Only this part of the picture is searched with. <span className={classes.keys}>Arrow keys move it, with Shift they resize it.</span>
+        </Text>
+      )}
       <input
         ref={input}
         type="file"
@@ -66,7 +95,7 @@ export function PictureDrop({ preview, onPicture, onRefused }: Props) {
           event.currentTarget.value = "";
         }}
       />
-    </>
+    </div>
   );
 }
 

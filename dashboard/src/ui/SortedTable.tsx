@@ -1,6 +1,7 @@
 import { Button, Group, Table, Text, UnstyledButton } from "@mantine/core";
 import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
+import classes from "./SortedTable.module.css";
 
 export interface SortedColumn<T> {
   key: string;
@@ -22,10 +23,12 @@ interface Props<T> {
   few?: number;
   /** What the table does not get narrower than; it scrolls below that. */
   minWidth?: number;
+  /** Whether the first column stays in sight while the rest scrolls. */
+  pinned?: boolean;
 }
 
 /** A table whose rows are ordered by the column that was asked for. */
-export function SortedTable<T>({ label, rows, columns, rowKey, first, few, minWidth = 420 }: Props<T>) {
+export function SortedTable<T>({ label, rows, columns, rowKey, first, few, minWidth = 420, pinned = false }: Props<T>) {
   const [order, setOrder] = useState(first);
   const [limit, setLimit] = useState(few ?? Number.POSITIVE_INFINITY);
   const column = columns.find(({ key }) => key === order.key) ?? columns[0];
@@ -33,14 +36,14 @@ export function SortedTable<T>({ label, rows, columns, rowKey, first, few, minWi
   return (
     <>
       <Table.ScrollContainer minWidth={minWidth} scrollAreaProps={{ offsetScrollbars: false }}>
-        <Table className="tabular" verticalSpacing={6} aria-label={label}>
+        <Table className={`${classes.table} tabular`} data-pinned={pinned || undefined} verticalSpacing={6} aria-label={label}>
           <Table.Thead>
             <Table.Tr>
               {columns.map((each) => (
                 <Table.Th key={each.key} aria-sort={order.key !== each.key ? "none" : order.up ? "ascending" : "descending"}>
                   <UnstyledButton w="100%" onClick={() => setOrder({ key: each.key, up: order.key === each.key ? !order.up : true })}>
                     <Group gap={4} wrap="nowrap" justify={each.right ? "flex-end" : "flex-start"}>
-                      <Text size="xs" c="dimmed" fw={550}>{each.label}</Text>
+                      <Text size="xs" c="dimmed" fw={550} ta={each.right ? "right" : undefined}>{each.label}</Text>
                       {order.key === each.key && (order.up ? <IconArrowUp size={12} aria-hidden /> : <IconArrowDown size={12} aria-hidden />)}
                     </Group>
                   </UnstyledButton>

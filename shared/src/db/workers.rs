@@ -117,6 +117,29 @@ pub async fn mark_engines(
     Ok(())
 }
 
+/// What a worker of that version last ran a model with on a device of that name, having compared what can.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn find_engine(
+    db: impl PgExecutor<'_>,
+    device_name: &str,
+    version: &str,
+    model: Uuid,
+) -> Result<Option<Value>, DbError> {
+    let row = sqlx::query_scalar!(
+        r#"select e.value as "engine!"
+           from workers w, jsonb_array_elements(w.engines) e
+           where w.device_name = $1 and w.version = $2 and e.value ->> 'model' = $3::uuid::text
+             and e.value ->> 'pictures_per_second' is not null
+           order by w.started_at desc limit 1"#,
+        device_name,
+        version,
+        model,
+    );
+    Ok(row.fetch_optional(db).await?)
+}
+
 /// How busy a device is at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DeviceUse {

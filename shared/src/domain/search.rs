@@ -28,11 +28,11 @@ pub enum Probes {
     /// The `n` most probable classes; 1 is the paper's routing.
     Fixed(u16),
     /// The most probable classes until their probabilities sum to this, between 0 and 1.
-    Mass(f32),
+    Mass(f64),
 }
 
 /// The probability that the classes probed by [`Probes::Auto`] sum to.
-pub const PROBE_MASS: f32 = 0.95;
+pub const PROBE_MASS: f64 = 0.95;
 
 /// Pictures whose perceptual hashes of 64 bits differ in at most so many are nearly the same: scaled, encoded anew,
 /// slightly retouched.
@@ -42,7 +42,7 @@ pub const NEAR_DUPLICATE_BITS: u32 = 6;
 #[serde(untagged)]
 enum ProbesWire {
     Count(u16),
-    Mass(f32),
+    Mass(f64),
     Word(String),
 }
 
@@ -119,11 +119,11 @@ pub fn route(probabilities: &[f32], probes: Probes) -> Vec<usize> {
 }
 
 /// How many of the classes it takes for their probabilities to sum to `wanted`.
-fn until(classes: &[usize], probabilities: &[f32], wanted: f32) -> usize {
+fn until(classes: &[usize], probabilities: &[f32], wanted: f64) -> usize {
     let mut mass = 0.0;
     let below = classes.iter().take_while(|class| {
         let missing = mass < wanted;
-        mass += probabilities[**class];
+        mass += f64::from(probabilities[**class]);
         missing
     });
     below.count()

@@ -11,6 +11,7 @@ mod exactness;
 mod faults;
 mod generations;
 mod interruptions;
+mod queries;
 mod story;
 mod streams;
 

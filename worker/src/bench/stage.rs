@@ -307,6 +307,7 @@ async fn store_model(
         image_size: side as usize,
         normalisation: Normalisation::default(),
         weights,
+        proven: None,
     })
 }
 

@@ -22,6 +22,19 @@ pub struct ModelSpec {
     pub normalisation: Normalisation,
     /// Its weights, a safetensors file.
     pub weights: Bytes,
+    /// What ran it best on such a device before, where that is known.
+    pub proven: Option<Proven>,
+}
+
+/// An engine that was compared with the others on such a device before, and was chosen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proven {
+    /// As [`EngineInfo::engine`].
+    pub engine: String,
+    /// As [`EngineInfo::precision`].
+    pub precision: String,
+    /// As [`EngineInfo::pictures_per_second`].
+    pub pictures_per_second: Option<f64>,
 }
 
 /// What is known of a loaded engine.

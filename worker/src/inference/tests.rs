@@ -27,6 +27,7 @@ fn spec(backbone: &str, weights: Vec<u8>) -> Arc<ModelSpec> {
         image_size: SIDE,
         normalisation: Normalisation::default(),
         weights: Bytes::from(weights),
+        proven: None,
     })
 }
 

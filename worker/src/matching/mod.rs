@@ -14,28 +14,27 @@ pub(crate) mod scan;
 #[cfg(test)]
 mod tests;
 mod together;
+mod wanted;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use half::f16;
 use lookalike_shared::db::answering::Searched;
 use lookalike_shared::db::batcher::Batcher;
 use lookalike_shared::db::gallery::{Hit, MatchQuery, match_entries};
 use lookalike_shared::db::generations::has_vanished;
 use lookalike_shared::db::indexes::{Partition, list_partitions};
 use lookalike_shared::db::{DbError, PgPool};
-use lookalike_shared::domain::search::{Probes, RankBy, calibrated, route};
+use lookalike_shared::domain::search::RankBy;
 use rayon::ThreadPoolBuilder;
-use serde_json::Value;
-use uuid::Uuid;
-
-use crate::embedding::Vector;
 
 use leaf::Leaf;
 use nearest::{Neighbour, distance};
 use resident::{Asked, Resident, Usage};
 use scan::Scan;
 use together::{Hits, Places, look_together, scan_beside, tell_together};
+
+pub use wanted::Wanted;
 
 /// Entries found beyond those asked for: single precision may mistake the order of a few, and a few may be deleted before
 /// they are told.
@@ -46,33 +45,6 @@ const TOGETHER: usize = 64;
 const AGAIN: usize = 5;
 /// How many times more entries are found than asked for, when near-duplicates are to be told once.
 const COLLAPSING: usize = 4;
-
-/// What is looked for.
-#[derive(Debug, Clone)]
-pub struct Wanted<'a> {
-    /// The query's vectors.
-    pub vector: &'a Vector,
-    /// Which partitions to look into.
-    pub probes: Probes,
-    /// What makes the model's probabilities believable, for the choice of partitions.
-    pub temperature: f64,
-    /// What distances are measured between.
-    pub rank_by: RankBy,
-    /// How many hits.
-    pub k: u32,
-    /// Only entries of these classes.
-    pub classes: Option<&'a [usize]>,
-    /// Only entries whose metadata holds all of this object.
-    pub metadata: Option<&'a Value>,
-    /// Only entries whose uris begin with this.
-    pub uri_prefix: Option<&'a str>,
-    /// Only hits at least this similar.
-    pub min_similarity: Option<f64>,
-    /// Of pictures whose fingerprints differ in at most so many bits, only the nearest is a hit.
-    pub collapse: Option<u32>,
-    /// Entries that are no hits.
-    pub exclude: &'a [Uuid],
-}
 
 /// A hit, and how far it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -211,13 +183,13 @@ impl Matcher {
         if partitions.is_empty() {
             return Err(DbError::not_found("generation", generation).into());
         }
-        let probed = probed(partitions, wanted);
+        let probed = wanted.probed(partitions);
         let k = wanted.k as usize;
         let mut keep = if wanted.collapse.is_some() { COLLAPSING * k } else { k } + SPARE;
         let (mut near, in_database, approximate) = loop {
             let (near, in_database, approximate) = self.nearest(generation, &probed, wanted, keep).await?;
             let last = near.len() < keep;
-            let chosen = chosen(near, wanted);
+            let chosen = wanted.chosen(near);
             if last || chosen.len() >= k {
                 break (chosen, in_database, approximate);
             }
@@ -269,7 +241,7 @@ impl Matcher {
         wanted: &Wanted<'_>,
         keep: usize,
     ) -> Answer<(Vec<Neighbour>, usize, usize)> {
-        let query: Arc<[f32]> = stored_query(wanted).into();
+        let query: Arc<[f32]> = wanted.stored_query().into();
         let places = if wanted.metadata.is_some() || wanted.uri_prefix.is_some() {
             // Only the database knows these.
             let elsewhere = probed.iter().map(|partition| partition.class_id).collect();
@@ -365,48 +337,4 @@ impl Matcher {
         };
         Ok(near.iter().filter_map(of).collect())
     }
-}
-
-impl Wanted<'_> {
-    /// Similarity is `1 / (1 + distance)`.
-    fn max_distance(&self) -> Option<f64> {
-        self.min_similarity.filter(|similarity| *similarity > 0.0).map(|similarity| 1.0 / similarity - 1.0)
-    }
-}
-
-/// The query's vector in the precision of those that are stored, so that a picture is at distance 0 from itself.
-fn stored_query(wanted: &Wanted<'_>) -> Vec<f32> {
-    match wanted.rank_by {
-        RankBy::Embedding => {
-            wanted.vector.embedding.iter().map(|value| f16::from_f32(*value).to_f32()).collect()
-        }
-        RankBy::Probabilities => wanted.vector.probabilities.clone(),
-    }
-}
-
-/// The partitions to look into: those the filter names, if it does, else those the probabilities lead to.
-fn probed<'a>(partitions: &'a [Partition], wanted: &Wanted<'_>) -> Vec<&'a Partition> {
-    let classes: HashSet<usize> = match wanted.classes {
-        Some(classes) => classes.iter().copied().collect(),
-        None => {
-            let probabilities = calibrated(&wanted.vector.probabilities, wanted.temperature);
-            route(&probabilities, wanted.probes).into_iter().collect()
-        }
-    };
-    let class_of = |partition: &Partition| usize::try_from(partition.class_id).unwrap_or(usize::MAX);
-    partitions.iter().filter(|partition| classes.contains(&class_of(partition))).collect()
-}
-
-/// Those that are near enough and, if so wanted, not like one before them.
-fn chosen(near: Vec<Neighbour>, wanted: &Wanted<'_>) -> Vec<Neighbour> {
-    let furthest = wanted.max_distance().unwrap_or(f64::INFINITY);
-    let near = near.into_iter().take_while(|entry| entry.distance <= furthest);
-    let Some(bits) = wanted.collapse else { return near.collect() };
-    let mut chosen: Vec<Neighbour> = Vec::new();
-    for entry in near {
-        if chosen.iter().all(|before| (before.hash ^ entry.hash).count_ones() > bits) {
-            chosen.push(entry);
-        }
-    }
-    chosen
 }

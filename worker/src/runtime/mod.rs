@@ -132,7 +132,7 @@ impl Worker {
         let services = Arc::new(Services {
             worker_id,
             worker_name,
-            models: ModelStore::new(db.clone(), storage.clone()),
+            models: ModelStore::new(db.clone(), storage.clone(), device_name.clone()),
             matcher: Matcher::new(db.clone(), resident_bytes)?,
             db,
             relaxed,

@@ -88,9 +88,9 @@ fn line(hit: &Value) -> String {
     let field = |column: &str| match &hit[column] {
         Value::String(text) => csv::field(text),
         Value::Null => String::new(),
-        // Numbers are none that a spreadsheet could take for a formula.
-        number @ Value::Number(_) => number.to_string(),
-        other => csv::field(&other.to_string()),
+        // No spreadsheet takes these for a formula.
+        Value::Number(number) => number.to_string(),
+        value @ (Value::Bool(_) | Value::Array(_) | Value::Object(_)) => csv::field(&value.to_string()),
     };
     COLUMNS.map(field).join(",")
 }

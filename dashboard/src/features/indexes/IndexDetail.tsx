@@ -1,6 +1,9 @@
-import { Alert, Grid, Group, Stack } from "@mantine/core";
+import { Alert, Grid, Group, Stack, Tabs } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { IconArrowLeft, IconPhotoSearch, IconRefreshDot } from "@tabler/icons-react";
+import type { IndexDetail as Index } from "~/api/types";
+import { EvaluationDetail } from "~/features/evaluations/EvaluationDetail";
+import { Evaluations } from "~/features/evaluations/Evaluations";
 import { count } from "~/format/number";
 import { SchedulesPanel } from "~/features/schedules/SchedulesPanel";
 import { Failure, Loading } from "~/ui/Blank";
@@ -14,16 +17,16 @@ import { Generations } from "./Generations";
 import { IndexMenu } from "./IndexMenu";
 import { Partitions } from "./Partitions";
 import { indexByName } from "./queries";
+import type { IndexView } from "./tabs";
 
 interface Props {
   name: string;
-  /** The class whose entries are shown; undefined shows all. */
-  chosen: string | undefined;
-  onChoose: (className: string | undefined) => void;
+  view: IndexView;
+  onView: (view: IndexView) => void;
 }
 
-/** One index: its generation, its classes, its pictures. */
-export function IndexDetail({ name, chosen, onChoose }: Props) {
+/** One index: its generation, its classes, its pictures, and how well it answers. */
+export function IndexDetail({ name, view, onView }: Props) {
   const query = useQuery(indexByName(name));
   if (query.isPending) return <Panel><Loading rows={8} /></Panel>;
   if (query.data === undefined) return <Panel><Failure error={query.error} onRetry={() => void query.refetch()} /></Panel>;
@@ -58,17 +61,39 @@ export function IndexDetail({ name, chosen, onChoose }: Props) {
             ]}
           />
         </Panel>
-        <Grid gap="md">
-          <Grid.Col span={{ base: 12, md: 4 }}>
-            <Stack gap="md">
-              <Partitions partitions={index.partitions} chosen={chosen} onChoose={onChoose} />
-              <Generations index={index} />
-              <SchedulesPanel index={name} />
-            </Stack>
-          </Grid.Col>
-          <Grid.Col span={{ base: 12, md: 8 }}><Entries index={name} chosen={chosen} /></Grid.Col>
-        </Grid>
+        <Tabs value={view.tab ?? "pictures"} onChange={(tab) => onView({ tab: tab === "evaluations" ? tab : undefined })} keepMounted={false}>
+          <Tabs.List mb="md">
+            <Tabs.Tab value="pictures">Pictures</Tabs.Tab>
+            <Tabs.Tab value="evaluations">Evaluations</Tabs.Tab>
+          </Tabs.List>
+          <Tabs.Panel value="pictures"><Pictures index={index} chosen={view.class} onChoose={(next) => onView({ class: next })} /></Tabs.Panel>
+          <Tabs.Panel value="evaluations">
+            {view.evaluation === undefined ? <Evaluations index={name} /> : <EvaluationDetail key={view.evaluation} index={name} id={view.evaluation} />}
+          </Tabs.Panel>
+        </Tabs>
       </Stack>
     </>
+  );
+}
+
+interface PicturesProps {
+  index: Index;
+  /** The class whose entries are shown; undefined shows all. */
+  chosen: string | undefined;
+  onChoose: (className: string | undefined) => void;
+}
+
+function Pictures({ index, chosen, onChoose }: PicturesProps) {
+  return (
+    <Grid gap="md">
+      <Grid.Col span={{ base: 12, md: 4 }}>
+        <Stack gap="md">
+          <Partitions partitions={index.partitions} chosen={chosen} onChoose={onChoose} />
+          <Generations index={index} />
+          <SchedulesPanel index={index.name} />
+        </Stack>
+      </Grid.Col>
+      <Grid.Col span={{ base: 12, md: 8 }}><Entries index={index.name} chosen={chosen} /></Grid.Col>
+    </Grid>
   );
 }

@@ -75,6 +75,7 @@ describe("the evaluations of a generation", () => {
     expect(said({ source: "archive", prefix: "" }, { queries: 7 })).toEqual(["Generation 6 was measured with photos/val/, generation 7 with archive."]);
     expect(said({}, { queries: 39 })).toEqual(["The pictures of photos/val/ have changed: generation 6 was measured with 40, generation 7 with 39."]);
     expect(said({ k: [50], probes: "all" })).toHaveLength(2);
+    expect(said({ probes: 0.800000011920929 })).toEqual(["Searches probed partitions as they were needed for generation 6, partitions until their probabilities sum to 0.8 for generation 7."]);
   });
 });
 

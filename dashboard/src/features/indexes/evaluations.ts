@@ -3,7 +3,7 @@
 import type { EvaluateResult, Job } from "~/api/types";
 import { evaluateResult, number, record, text } from "~/features/jobs/read";
 import { isFinal } from "~/features/jobs/states";
-import { count } from "~/format/number";
+import { count, meant } from "~/format/number";
 import type { Pair } from "./pair";
 
 /** What a generation was measured with. */
@@ -62,7 +62,7 @@ function setupOf(params: unknown): Setup {
   return {
     source: text(source) ?? "", prefix: text(prefix) ?? "",
     k: Array.isArray(k) ? k.filter((each) => typeof each === "number") : [],
-    probes: typeof probes === "number" ? String(probes) : (text(probes) ?? "auto"),
+    probes: typeof probes === "number" ? String(meant(probes)) : (text(probes) ?? "auto"),
   };
 }
 
@@ -102,5 +102,6 @@ function told({ setup, result }: Measurement) {
 
 function probed(probes: string): string {
   if (probes === "auto") return "partitions as they were needed";
+  if (Number(probes) < 1) return `partitions until their probabilities sum to ${probes}`;
   return probes === "all" ? "all partitions" : `${probes} of the partitions`;
 }

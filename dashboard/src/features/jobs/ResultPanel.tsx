@@ -1,4 +1,5 @@
-import type { EvaluateResult, IndexResult, Job, SearchResult, TrainResult } from "~/api/types";
+import type { IndexResult, Job, SearchResult, TrainResult } from "~/api/types";
+import { EvaluationReport } from "~/features/evaluations/EvaluationReport";
 import { count, percent, significant } from "~/format/number";
 import { duration } from "~/format/time";
 import { Figures } from "~/ui/Figures";
@@ -7,7 +8,6 @@ import { PrecisionTable } from "~/ui/PrecisionTable";
 import { DryRunPanel } from "./DryRunPanel";
 import { HitStrip } from "./HitStrip";
 import { JsonPanel } from "./JsonPanel";
-import { PerClass } from "./PerClass";
 import { dryRunResult, evaluateResult, indexResult, searchResult, trainResult, validateResult } from "./read";
 import { stageTimes } from "./stages";
 import { StagesPanel } from "./StagesPanel";
@@ -23,7 +23,7 @@ export function ResultPanel({ job }: { job: Job }) {
   const index = indexResult(job);
   if (index !== null) return <Indexed result={index} />;
   const evaluation = evaluateResult(job);
-  if (evaluation !== null) return <Evaluated result={evaluation} />;
+  if (evaluation !== null) return <EvaluationReport result={evaluation} />;
   const search = searchResult(job);
   if (search !== null) return <Found id={job.id} result={search} />;
   const validation = validateResult(job);
@@ -78,29 +78,6 @@ function Indexed({ result }: { result: IndexResult }) {
       </JsonPanel>
       {times !== null && <StagesPanel times={times} />}
     </>
-  );
-}
-
-/** What was measured, and with how many queries. */
-function measured({ queries, generation, model }: EvaluateResult): string {
-  const what = generation === undefined ? "" : `generation ${generation} by ${model ?? "its model"}, `;
-  return `${what}${count(queries)} queries`;
-}
-
-function Evaluated({ result }: { result: EvaluateResult }) {
-  return (
-    <JsonPanel title="Result" hint={measured(result)} value={result}>
-      <Figures
-        figures={[
-          { label: "Accuracy", value: percent(result.accuracy) },
-          { label: "mAP", value: result.map.toFixed(3), hint: "by embedding" },
-          { label: "Routing recall", value: percent(result.routing_recall), hint: "hits of an exhaustive search that routing kept" },
-          { label: "Classes probed", value: significant(result.partitions_probed), hint: "on average" },
-        ]}
-      />
-      <PrecisionTable precision={result.precision_at} />
-      <PerClass rows={result.per_class} />
-    </JsonPanel>
   );
 }
 

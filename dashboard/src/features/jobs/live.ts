@@ -87,6 +87,7 @@ function isAffordable({ state: { data } }: Query): boolean {
 function made(type: EventType, kind: string): QueryKey[] {
   if (type !== "succeeded") return [];
   if (kind === "train") return [["models"], ["training-performance"]];
+  if (kind === "evaluate") return [["indexes", "evaluations"]];
   return kind === "index" || kind === "rebuild" ? [["indexes"]] : [];
 }
 

@@ -10,6 +10,7 @@ import { Empty } from "~/ui/Blank";
 import { DownloadJson } from "~/ui/DownloadJson";
 import { ButtonLink } from "~/ui/links";
 import { Panel } from "~/ui/Panel";
+import { DownloadCsv } from "./DownloadCsv";
 import { HitCard } from "./HitCard";
 import { HitModal } from "./HitModal";
 import classes from "./Results.module.css";
@@ -69,6 +70,7 @@ function Answer({ job, result, index, onEntry }: AnswerProps) {
         actions={
           <Group gap={8}>
             <ButtonLink size="xs" variant="default" to="/jobs/$id" params={{ id: job.id }}>Job</ButtonLink>
+            <DownloadCsv job={job.id} />
             <DownloadJson value={result} name={`search-${job.id}`} />
           </Group>
         }

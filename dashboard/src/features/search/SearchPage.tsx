@@ -1,4 +1,5 @@
 import { Box, Grid } from "@mantine/core";
+import { useElementSize } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useEffectEvent, useRef, useState } from "react";
@@ -23,6 +24,7 @@ export function SearchPage({ params, onParams }: Props) {
   const answered = useQuery({ ...jobToItsEnd(params.job ?? ""), enabled: params.job !== undefined });
   const [picture, setPicture] = useState<{ file: File; url: string } | null>(null);
   const ask = useAsk();
+  const { ref: query, height } = useElementSize();
 
   const { entry, object } = params;
   const index = params.index ?? indexes.data?.[0]?.name;
@@ -53,7 +55,7 @@ export function SearchPage({ params, onParams }: Props) {
   function take(chosen: File) {
     const url = URL.createObjectURL(chosen);
     setPicture({ file: chosen, url });
-    search({ picture: chosen }, { ...params, entry: undefined, object: undefined, job: undefined }, url);
+    search({ picture: chosen }, { ...params, crop: undefined, entry: undefined, object: undefined, job: undefined }, url);
   }
 
   function again() {
@@ -91,7 +93,7 @@ export function SearchPage({ params, onParams }: Props) {
       <PageHeader name="Search" below="Find look-alikes of any picture." />
       <Grid gap="md">
         <Grid.Col span={{ base: 12, md: 4, xl: 3 }}>
-          <Box className={classes.query}>
+          <Box ref={query} className={classes.query} style={{ "--height": `${height}px` }}>
             <QueryPanel
               indexes={indexes}
               index={index}
@@ -112,7 +114,7 @@ export function SearchPage({ params, onParams }: Props) {
             loading={ask.isPending || (params.job !== undefined && answered.isPending)}
             error={ask.error ?? answered.error}
             index={index}
-            onEntry={(id) => search({ entry: id })}
+            onEntry={(id) => search({ entry: id }, { ...params, crop: undefined })}
           />
         </Grid.Col>
       </Grid>

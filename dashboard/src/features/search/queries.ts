@@ -1,8 +1,9 @@
-// Searching with a picture or with an entry that is already indexed.
+// Searching with a picture or with an entry that is already indexed, and taking the hits away as a file.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { api, take } from "~/api/client";
+import { api, send, take } from "~/api/client";
 import { jobToItsEnd } from "~/features/jobs/queries";
-import { DEFAULT_K, type SearchParams } from "./params";
+import { saveFile } from "~/ui/save";
+import { cropOf, DEFAULT_K, type SearchParams } from "./params";
 
 export interface Question {
   index: string;
@@ -19,6 +20,10 @@ export function searchForm({ index, options, by }: Question): FormData {
   form.set("probes", options.probes ?? "auto");
   form.set("rank_by", options.rank_by ?? "embedding");
   if (options.min !== undefined) form.set("min_similarity", String(options.min));
+  if (options.uri_prefix !== undefined) form.set("filter", JSON.stringify({ uri_prefix: options.uri_prefix }));
+  if (options.collapse_duplicates) form.set("collapse_duplicates", "true");
+  const crop = cropOf(options.crop);
+  if (crop !== null) form.set("crop", JSON.stringify(crop));
   if ("picture" in by) form.set("image", by.picture);
   else if ("entry" in by) form.set("entry_id", by.entry);
   else {
@@ -29,17 +34,37 @@ export function searchForm({ index, options, by }: Question): FormData {
   return form;
 }
 
+/** An entry is known by its vectors, which have no parts: for a part of it, its picture is what is asked with. */
+async function withPicture(question: Question): Promise<Question> {
+  const { index, options, by } = question;
+  if (!("entry" in by) || options.crop === undefined) return question;
+  const answer = await send(entryPicture(index, by.entry, "image"), {});
+  return { ...question, by: { picture: new File([await answer.blob()], by.entry) } };
+}
+
 /** Asks, and waits up to half a minute; the job that is answered may still run then. */
 export function useAsk() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (question: Question) =>
-      take(api.POST("/v1/jobs/search", {
+    mutationFn: async (question: Question) => {
+      const asked = await withPicture(question);
+      return take(api.POST("/v1/jobs/search", {
         headers: { Prefer: "wait=30" },
-        body: { index: question.index },
-        bodySerializer: () => searchForm(question),
-      })),
+        body: { index: asked.index },
+        bodySerializer: () => searchForm(asked),
+      }));
+    },
     onSuccess: (job) => client.setQueryData(jobToItsEnd(job.id).queryKey, job),
+  });
+}
+
+/** Saves all hits of a search as a CSV file. */
+export function useHitsAsCsv(job: string) {
+  return useMutation({
+    mutationFn: async () => {
+      const answer = await send(`/v1/jobs/${encodeURIComponent(job)}/hits`, { headers: { Accept: "text/csv" } });
+      saveFile(await answer.blob(), `hits-${job}.csv`);
+    },
   });
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { searchOf, searchParams } from "./params";
+import { cropOf, searchOf, searchParams, written } from "./params";
 import { searchForm } from "./queries";
 import { spent } from "./timings";
 
@@ -9,6 +9,19 @@ describe("a search's URL", () => {
       index: "gallery", k: 50, rank_by: undefined, probes: "3", min: 0.4, entry: "e", object: undefined, job: undefined,
     });
     expect(searchParams({ k: 0, probes: "some", min: 2 })).toMatchObject({ k: undefined, probes: undefined, min: undefined });
+    expect(searchParams({ uri_prefix: "photos/2024/", collapse_duplicates: true })).toMatchObject({ uri_prefix: "photos/2024/", collapse_duplicates: true });
+    expect(searchParams({ uri_prefix: "", collapse_duplicates: false, crop: "all" })).toEqual({});
+  });
+
+  it("takes a probability for the classes that are looked into", () => {
+    expect([0.8, "0.8", 0.800000011920929, 1, 0, -1].map((probes) => searchParams({ probes }).probes)).toEqual(["0.8", "0.8", "0.8", "1", undefined, undefined]);
+  });
+
+  it("tells the part of the picture, when it lies in one", () => {
+    const part = { x: 0.25, y: 0.1, width: 0.5, height: 0.9 };
+    expect(written(part)).toBe("0.25,0.1,0.5,0.9");
+    expect(cropOf("0.25,0.1,0.5,0.9")).toEqual(part);
+    expect(["", "0,0,1", "0,0,1,1,1", "0,0,0,1", "0.5,0,0.6,1", "-0.1,0,0.5,1", "a,b,c,d", 7, undefined].map(cropOf)).toEqual(Array(9).fill(null));
   });
 });
 
@@ -19,6 +32,8 @@ describe("a job that has searched", () => {
       index: "gallery", k: undefined, rank_by: "probabilities", probes: undefined, min: undefined, entry: undefined, object: "photos/a/b.jpg", job: "j1",
     });
     expect(searchOf("j1", { index: "gallery", k: 5, query: { by: "entry", entry_id: "e1" } })).toMatchObject({ k: 5, entry: "e1", object: undefined });
+    const partly = { index: "gallery", probes: 0.800000011920929, query: { by: "picture", crop: { x: 0, y: 0.5, width: 1, height: 0.5 } }, filter: { uri_prefix: "photos/" }, collapse_duplicates: true };
+    expect(searchOf("j1", partly)).toMatchObject({ probes: "0.8", crop: "0,0.5,1,0.5", uri_prefix: "photos/", collapse_duplicates: true });
   });
 });
 
@@ -30,6 +45,16 @@ describe("a search's form", () => {
       index: "gallery", k: "20", probes: "auto", rank_by: "probabilities", min_similarity: "0.3",
     });
     expect(form.get("image")).toBeInstanceOf(File);
+  });
+
+  it("carries the part and what hits must be as JSON", () => {
+    const options = { crop: "0.25,0.1,0.5,0.6", uri_prefix: "photos/2024/", collapse_duplicates: true as const, probes: "0.8" };
+    const form = searchForm({ index: "gallery", options, by: { object: "photos/a.jpg" } });
+    expect(Object.fromEntries(form)).toMatchObject({
+      crop: JSON.stringify({ x: 0.25, y: 0.1, width: 0.5, height: 0.6 }), filter: JSON.stringify({ uri_prefix: "photos/2024/" }), collapse_duplicates: "true", probes: "0.8",
+    });
+    const plain = searchForm({ index: "gallery", options: {}, by: { object: "photos/a.jpg" } });
+    expect(["crop", "filter", "collapse_duplicates"].filter((name) => plain.has(name))).toEqual([]);
   });
 
   it("carries an entry instead of a picture", () => {

@@ -3,7 +3,7 @@ import { indexRoute } from "../router";
 
 export function IndexPage() {
   const { name } = indexRoute.useParams();
-  const search = indexRoute.useSearch();
+  const view = indexRoute.useSearch();
   const navigate = indexRoute.useNavigate();
-  return <IndexDetail key={name} name={name} chosen={search.class} onChoose={(next) => void navigate({ search: { class: next }, replace: true })} />;
+  return <IndexDetail key={name} name={name} view={view} onView={(next) => void navigate({ search: next, replace: true })} />;
 }

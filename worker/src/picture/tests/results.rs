@@ -4,7 +4,10 @@ use image::imageops::{self, FilterType};
 use image::{ImageFormat, Rgb, RgbImage};
 
 use super::{decoded, encoded, largest_difference, picture, ramps};
-use crate::picture::{ReasonCode, content_hash, perceptual_hash, prepare, prepare_into, thumbnail};
+use crate::picture::{
+    Picture, ReasonCode, Region, content_hash, perceptual_hash, prepare, prepare_into, prepare_region,
+    thumbnail,
+};
 
 /// Three vertical or horizontal bands of equal width; the middle one is green.
 fn bands(width: u32, height: u32) -> RgbImage {
@@ -113,4 +116,33 @@ fn near_duplicates_have_close_perceptual_hashes_and_others_do_not() {
     assert!((hash ^ perceptual_hash(&recompressed)).count_ones() <= 6);
     let turned = picture(imageops::rotate180(&original));
     assert!((hash ^ perceptual_hash(&turned)).count_ones() >= 16);
+}
+
+/// Rows and columns of a picture, cut out.
+fn cut(picture: &Picture, (left, top, width, height): (u32, u32, u32, u32)) -> Picture {
+    let row = |row: u32| {
+        let from = ((row * picture.width + left) * 3) as usize;
+        picture.rgb[from..from + (width * 3) as usize].to_vec()
+    };
+    Picture { width, height, rgb: (top..top + height).flat_map(row).collect() }
+}
+
+#[test]
+fn a_part_gives_the_input_that_it_gives_as_a_picture_of_its_own() {
+    let rgb = (0..80 * 60 * 3_u32).map(|at| (at * 7 % 251) as u8).collect();
+    let picture = Picture { width: 80, height: 60, rgb };
+    for (region, pixels) in [
+        (Region { x: 0.0, y: 0.0, width: 1.0, height: 1.0 }, (0, 0, 80, 60)),
+        (Region { x: 0.25, y: 0.0, width: 0.5, height: 1.0 }, (20, 0, 40, 60)),
+        (Region { x: 0.5, y: 0.5, width: 0.5, height: 0.5 }, (40, 30, 40, 30)),
+        (Region { x: 0.9, y: 0.1, width: 0.1, height: 0.1 }, (72, 6, 8, 6)),
+    ] {
+        let (part, own) = (prepare_region(&picture, region, 32), prepare(&cut(&picture, pixels), 32));
+        // At its rim the filter sees a little of what lies around the part.
+        let inside = |at: &usize| (4..28).contains(&(at / 3 % 32)) && (4..28).contains(&(at / 3 / 32));
+        assert!((0..part.len()).filter(inside).all(|at| part[at] == own[at]), "{region:?}");
+    }
+    // Smaller than a sample: the sample that it lies in.
+    let speck = Region { x: 1.0, y: 1.0, width: 1e-9, height: 1e-9 };
+    assert_eq!(prepare_region(&picture, speck, 1), cut(&picture, (79, 59, 1, 1)).rgb);
 }
