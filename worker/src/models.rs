@@ -135,6 +135,7 @@ impl ModelStore {
                 engine: text(&engine, "engine")?,
                 precision: text(&engine, "precision")?,
                 pictures_per_second: engine["pictures_per_second"].as_f64(),
+                tuning: serde_json::from_value(engine["tuning"].clone()).ok(),
             })
         }))
     }

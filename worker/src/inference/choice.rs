@@ -93,7 +93,7 @@ fn load_proven(spec: &ModelSpec, device: Device, proven: &Proven) -> Option<Chos
         }
         "openvino" => {
             let known = arithmetics().ok()?.into_iter().find(|known| known.as_str() == proven.precision)?;
-            Box::new(OpenVinoEngine::load(spec, known).ok()?)
+            Box::new(OpenVinoEngine::load_tuned(spec, known, proven.tuning).ok()?)
         }
         _ => return None,
     };

@@ -35,6 +35,8 @@ pub struct Proven {
     pub precision: String,
     /// As [`EngineInfo::pictures_per_second`].
     pub pictures_per_second: Option<f64>,
+    /// As [`EngineInfo::tuning`].
+    pub tuning: Option<Tuning>,
 }
 
 /// What is known of a loaded engine.
@@ -58,6 +60,17 @@ pub struct EngineInfo {
     pub pictures_per_second: Option<f64>,
     /// Why this engine runs the model, in words.
     pub reason: Option<String>,
+    /// The sizes of batches that measured best, where the engine has a choice.
+    pub tuning: Option<Tuning>,
+}
+
+/// Sizes of batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Tuning {
+    /// Pictures in a batch.
+    pub batch: usize,
+    /// From how many pictures on a batch that is not full is faster than one picture after the other.
+    pub pad_from: usize,
 }
 
 /// Answers for N pictures.

@@ -19,6 +19,6 @@ mod tests;
 
 pub use self::openvino::{Arithmetic, OpenVinoEngine};
 pub use choice::load as load_engine;
-pub use engine::{Answers, Engine, EngineError, EngineInfo, Feed, ModelSpec, Proven, Whole};
+pub use engine::{Answers, Engine, EngineError, EngineInfo, Feed, ModelSpec, Proven, Tuning, Whole};
 pub use handle::{Inference, InferenceError, LoadedModel, Options, Priority};
 pub use torch::TorchEngine;

@@ -19,7 +19,7 @@ use openvino::{
     PropertyKey, RwPropertyKey, Shape, Tensor,
 };
 
-use super::engine::{Answers, Engine, EngineError, EngineInfo, Feed, ModelSpec};
+use super::engine::{Answers, Engine, EngineError, EngineInfo, Feed, ModelSpec, Tuning};
 use crate::network::Pictures;
 
 /// The library; the program's search path says where it is.
@@ -111,6 +111,18 @@ impl OpenVinoEngine {
     /// # Errors
     /// The libraries cannot be used, the weights are not those of the architecture, or OpenVINO refuses the network.
     pub fn load(spec: &ModelSpec, arithmetic: Arithmetic) -> Result<Self, EngineError> {
+        Self::load_tuned(spec, arithmetic, None)
+    }
+
+    /// As [`OpenVinoEngine::load`], with sizes of batches that were measured before.
+    ///
+    /// # Errors
+    /// As [`OpenVinoEngine::load`].
+    pub fn load_tuned(
+        spec: &ModelSpec,
+        arithmetic: Arithmetic,
+        tuning: Option<Tuning>,
+    ) -> Result<Self, EngineError> {
         open().map_err(EngineError::NoOpenVino)?;
         let backbone = backbone::variant(&spec.backbone, spec.embedding_dim)?;
         let classes: Vec<String> = (0..spec.classes).map(|class| class.to_string()).collect();
@@ -132,7 +144,13 @@ impl OpenVinoEngine {
         let mut model = with_pixels(core.read_model_from_buffer(&file, None)?, spec.image_size)?;
         drop(file);
         let one = Compiled::new(&mut core, &mut model, 1, spec.image_size, "LATENCY")?;
-        let many = fastest(&mut core, &mut model, spec.image_size)?;
+        let known = tuning.filter(|tuning| STREAM_BATCHES.contains(&tuning.batch));
+        let many = match known {
+            Some(tuning) => {
+                Compiled::new(&mut core, &mut model, tuning.batch, spec.image_size, "THROUGHPUT")?
+            }
+            None => fastest(&mut core, &mut model, spec.image_size)?,
+        };
         let mut engine = Self {
             one,
             many,
@@ -143,7 +161,10 @@ impl OpenVinoEngine {
             dimensions: backbone.embedding_dim,
             image_size: spec.image_size,
         };
-        engine.pad_from = engine.measure_padding()?;
+        engine.pad_from = match known {
+            Some(tuning) => tuning.pad_from.clamp(1, tuning.batch),
+            None => engine.measure_padding()?,
+        };
         Ok(engine)
     }
 
@@ -206,6 +227,7 @@ impl Engine for OpenVinoEngine {
             image_size: self.image_size,
             pictures_per_second: None,
             reason: None,
+            tuning: Some(Tuning { batch: self.many.batch, pad_from: self.pad_from }),
         }
     }
 }

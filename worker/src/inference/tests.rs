@@ -145,6 +145,7 @@ impl Engine for Slow {
             image_size: SIDE,
             pictures_per_second: None,
             reason: None,
+            tuning: None,
         }
     }
 }

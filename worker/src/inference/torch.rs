@@ -92,6 +92,7 @@ impl Engine for TorchEngine {
             image_size: self.image_size,
             pictures_per_second: None,
             reason: None,
+            tuning: None,
         }
     }
 }

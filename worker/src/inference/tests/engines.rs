@@ -188,3 +188,34 @@ async fn the_fastest_engine_is_chosen_and_shown() {
     let inference = Inference::start(Device::Cpu, wanted).unwrap();
     assert_eq!(inference.prepare(&spec, Priority::Search).await.unwrap().engine, "openvino");
 }
+
+/// A worker that starts anew loads what one before it has chosen, with the sizes that it measured, and compares nothing.
+#[tokio::test]
+async fn what_was_chosen_before_is_loaded_as_it_was() {
+    let (spec, pictures) = model("squeezenet1_1", 64);
+    let options = Options { engine: EngineChoice::Auto, ..options(16) };
+    let before = Inference::start(Device::Cpu, options).unwrap();
+    let answers = before.embed(&spec, pictures.clone(), Priority::Bulk).await.unwrap();
+    let info = before.prepare(&spec, Priority::Search).await.unwrap();
+    // No machine measures such a rate.
+    let proven = Proven {
+        engine: info.engine.to_owned(),
+        precision: info.precision.to_owned(),
+        pictures_per_second: Some(0.25),
+        tuning: info.tuning,
+    };
+    let known = Arc::new(ModelSpec { proven: Some(proven.clone()), ..(*spec).clone() });
+    let after = Inference::start(Device::Cpu, options).unwrap();
+    let again = after.embed(&known, pictures.clone(), Priority::Bulk).await.unwrap();
+    let told = after.prepare(&known, Priority::Search).await.unwrap();
+    assert_eq!(told, EngineInfo { pictures_per_second: Some(0.25), ..info });
+    for picture in 0..COUNT {
+        assert!(cosine(again.embedding(picture), answers.embedding(picture)) > 0.9999, "{picture}");
+    }
+
+    let unknown = Proven { engine: "none".to_owned(), ..proven };
+    let unknown = Arc::new(ModelSpec { proven: Some(unknown), ..(*spec).clone() });
+    let compared = Inference::start(Device::Cpu, options).unwrap();
+    let compared = compared.prepare(&unknown, Priority::Search).await.unwrap();
+    assert!(compared.pictures_per_second > Some(1.0), "what cannot be loaded is chosen anew: {compared:?}");
+}
