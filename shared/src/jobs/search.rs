@@ -170,6 +170,16 @@ impl Example {
 }
 
 impl Query {
+    /// Whether pictures were uploaded with the search.
+    pub fn has_uploads(&self) -> bool {
+        self.parts().iter().any(|part| matches!(part.of, Example::Picture { .. }))
+    }
+
+    /// Whether something that is asked with lies in a source.
+    pub fn reads_a_source(&self) -> bool {
+        self.parts().iter().any(|part| matches!(part.of, Example::Object { .. }))
+    }
+
     /// What the search starts from, each with how much it counts; uploaded pictures are in the order of their rows.
     pub fn parts(&self) -> Vec<QueryExample> {
         let of = match self.clone() {

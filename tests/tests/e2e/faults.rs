@@ -54,6 +54,39 @@ async fn an_index_is_whole_after_its_worker_was_killed_twice() {
     assert!(stack.terminate().await.unwrap().success());
 }
 
+/// As many searches as there are groups on their way at a time ask a bucket that says nothing.
+#[tokio::test]
+async fn a_search_does_not_wait_for_a_bucket_that_others_ask() {
+    const HELD: &str = "queries/held.jpg";
+    let samples = Samples::draw(4, 2, 1).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let server = S3Server::start(folder.path()).await.unwrap();
+    let query = samples.pictures("queries").unwrap().remove(0);
+    put(&server.remote().open().unwrap(), HELD, &query).await;
+    let hold = |request: &Request| request.is_get().then_some(Fault::Silence);
+    let proxy = FaultProxy::start(server.remote().address().unwrap(), hold).await.unwrap();
+    let behind = server.remote().through(proxy.address());
+    let options = Options::default().source("photos", samples.path()).remote("bucket", &behind);
+    let mut stack = Stack::start(options).await.unwrap();
+    let client = stack.client.clone();
+    client.run("train", &training("scenes", 1)).await.unwrap();
+    client.run("index", &indexing("gallery", "scenes")).await.unwrap();
+    let held = json!({"index": "gallery", "source": "bucket", "key": HELD});
+    let mut waiting = Vec::new();
+    for _ in 0..3 {
+        let job = client.submit("search", &held).await.unwrap();
+        client.wait_until(job.id(), "its attempt", |job| job.state() == "running").await.unwrap();
+        waiting.push(job);
+    }
+    client.run("search", &Client::search_request("gallery", &query, 3).unwrap()).await.unwrap();
+    for job in &waiting {
+        assert_eq!(client.job(job.id()).await.unwrap().state(), "running");
+        client.cancel(job.id()).await.unwrap();
+        assert_eq!(client.wait(job.id()).await.unwrap().state(), "cancelled");
+    }
+    assert!(stack.terminate().await.unwrap().success());
+}
+
 #[tokio::test]
 async fn no_accepted_job_is_lost_when_the_database_is_killed_under_load() {
     let samples = Samples::draw(1, 0, 0).await.unwrap();

@@ -49,10 +49,19 @@ impl From<MatchError> for Miss {
     }
 }
 
+/// Whether something that is asked with lies in a source.
+pub fn reads_a_source(context: &JobContext) -> bool {
+    // What cannot be read is told when the search is begun.
+    context.payload::<Search>().is_ok_and(|search| search.query.reads_a_source())
+}
+
 /// Searches alone from beginning to end.
 pub async fn run(context: JobContext) -> Result<JobOutcome, JobError> {
-    let asked = ask_alone(&context).await;
-    answer(&context, asked).await
+    tokio::select! {
+        asked = ask_alone(&context) => answer(&context, asked).await,
+        // A source that says nothing is not waited for.
+        () = context.stop.tripped() => Err(JobError::Stopped),
+    }
 }
 
 /// Matches what was asked and tells what was found, where, and how long each step took.

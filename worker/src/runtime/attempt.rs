@@ -204,7 +204,7 @@ pub async fn run_bounded(
     context: &JobContext,
     work: impl Future<Output = Result<JobOutcome, JobError>>,
 ) -> Result<JobOutcome, JobError> {
-    let work = AssertUnwindSafe(work).catch_unwind();
+    let work = caught(work);
     tokio::pin!(work);
     let outcome = tokio::select! {
         outcome = &mut work => outcome,
@@ -216,9 +216,17 @@ pub async fn run_bounded(
             }
         }
     };
-    outcome.unwrap_or_else(|panic| {
+    outcome?
+}
+
+/// Runs code of jobs; a panic is a failure that another attempt may not meet.
+///
+/// # Errors
+/// It panicked.
+pub async fn caught<T>(work: impl Future<Output = T>) -> Result<T, JobError> {
+    AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| {
         let said = panic_message(panic.as_ref());
-        Err(JobError::retry("panic", format!("the job's code panicked: {said}")))
+        JobError::retry("panic", format!("the job's code panicked: {said}"))
     })
 }
 

@@ -5,12 +5,10 @@
 //! what comes meanwhile is the next group. So a lone search is a group of one, and the more searches come the larger the
 //! groups.
 
-use std::panic::AssertUnwindSafe;
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
 use lookalike_shared::db::DbError;
 use lookalike_shared::db::taking::take_jobs;
 use lookalike_shared::domain::job::Queue;
@@ -20,11 +18,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::Services;
 use super::arrivals::Arrivals;
-use super::attempt::{Attempts, run_bounded};
-use super::context::{JobContext, JobError};
+use super::attempt::{Attempts, caught, run_bounded};
+use super::context::{JobContext, JobError, JobOutcome};
 use super::running::RunningGuard;
 use super::stop::StopReason;
-use crate::jobs::search::{Miss, Question, answer, ask_together};
+use crate::jobs::search::{Miss, Question, answer, ask_together, reads_a_source, run};
 
 /// Searches in a group at most: each may have tens of megabytes.
 const TOGETHER: usize = 32;
@@ -108,16 +106,20 @@ impl Lane {
         let Services { relaxed, worker_id, lease, .. } = &*self.services;
         let taken = take_jobs(relaxed, Queue::Search, places.num_permits(), *worker_id, *lease).await?;
         let all = if taken.len() < places.num_permits() { Taken::All } else { Taken::Most };
-        let searches: Vec<_> = taken
-            .into_iter()
-            .map(|attempt| {
-                let (context, guard) = self.attempts.begin(attempt);
-                UnderWay { context, _running: guard, _place: places.split(1) }
-            })
-            .collect();
+        let searches = taken.into_iter().map(|attempt| {
+            let (context, guard) = self.attempts.begin(attempt);
+            UnderWay { context, _running: guard, _place: places.split(1) }
+        });
+        // A source may take its time: nobody is to wait for it but who asks for one of its objects.
+        let (alone, together): (Vec<_>, Vec<_>) =
+            searches.partition(|search| reads_a_source(&search.context));
         drop(places);
-        if !searches.is_empty() {
-            tokio::spawn(run_group(self.attempts.clone(), searches, group));
+        if !together.is_empty() {
+            tokio::spawn(run_group(self.attempts.clone(), together, group));
+        }
+        for search in alone {
+            let work = run(search.context.clone());
+            tokio::spawn(see_to_its_end(self.attempts.clone(), search, work));
         }
         Ok(all)
     }
@@ -143,38 +145,40 @@ async fn run_group(attempts: Attempts, searches: Vec<UnderWay>, group: OwnedSema
     let asked = ask_bounded(&contexts).await;
     drop(group);
     for (search, asked) in searches.into_iter().zip(asked) {
-        let attempts = attempts.clone();
-        tokio::spawn(async move {
-            let outcome = run_bounded(&search.context, answer(&search.context, asked)).await;
-            // An end that could not be stored is left to the lease.
-            _ = attempts.end_persistently(&search.context, outcome).await;
-        });
+        let context = search.context.clone();
+        let work = async move { answer(&context, asked).await };
+        tokio::spawn(see_to_its_end(attempts.clone(), search, work));
     }
+}
+
+async fn see_to_its_end(
+    attempts: Attempts,
+    search: UnderWay,
+    work: impl Future<Output = Result<JobOutcome, JobError>>,
+) {
+    let outcome = run_bounded(&search.context, work).await;
+    // An end that could not be stored is left to the lease.
+    _ = attempts.end_persistently(&search.context, outcome).await;
 }
 
 /// What the searches ask, their time bounded. When one of them makes our code panic they are asked one by one.
 async fn ask_bounded(contexts: &[JobContext]) -> Vec<Result<Question, Miss>> {
-    if let Some(asked) = ask_within(contexts).await {
+    if let Ok(asked) = ask_within(contexts).await {
         return asked;
     }
     let mut asked = Vec::with_capacity(contexts.len());
     for context in contexts {
-        let alone = ask_within(slice::from_ref(context)).await.and_then(|mut asked| asked.pop());
-        let panicked = || Err(JobError::retry("panic", "the job's code panicked").into());
-        asked.push(alone.unwrap_or_else(panicked));
+        let alone = ask_within(slice::from_ref(context)).await;
+        asked.extend(alone.unwrap_or_else(|panic| vec![Err(panic.into())]));
     }
     asked
 }
 
-/// None: it panicked.
-async fn ask_within(contexts: &[JobContext]) -> Option<Vec<Result<Question, Miss>>> {
-    let timeout = contexts.iter().map(|context| context.attempt.timeout).min()?;
-    let asked = AssertUnwindSafe(ask_together(contexts)).catch_unwind();
-    match tokio::time::timeout(timeout, asked).await {
-        Ok(asked) => asked.ok(),
-        Err(_) => {
-            contexts.iter().for_each(|context| context.stop.trip(StopReason::Timeout));
-            Some(contexts.iter().map(|_| Err(JobError::Stopped.into())).collect())
-        }
-    }
+/// An error: our code panicked.
+async fn ask_within(contexts: &[JobContext]) -> Result<Vec<Result<Question, Miss>>, JobError> {
+    let timeout = contexts.iter().map(|context| context.attempt.timeout).min().unwrap_or_default();
+    tokio::time::timeout(timeout, caught(ask_together(contexts))).await.unwrap_or_else(|_| {
+        contexts.iter().for_each(|context| context.stop.trip(StopReason::Timeout));
+        Ok(contexts.iter().map(|_| Err(JobError::Stopped.into())).collect())
+    })
 }

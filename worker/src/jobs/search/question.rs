@@ -143,8 +143,13 @@ async fn entry_vector(context: &JobContext, generation: i32, id: Uuid) -> Result
 
 /// The uploaded pictures of searches, each search's in order.
 async fn read_uploaded(contexts: &[JobContext]) -> Result<HashMap<Uuid, VecDeque<Vec<u8>>>, DbError> {
-    let jobs: Vec<JobId> = contexts.iter().map(|context| context.attempt.job_id).collect();
+    let asks =
+        |context: &&JobContext| context.payload::<Search>().is_ok_and(|search| search.query.has_uploads());
+    let jobs: Vec<JobId> = contexts.iter().filter(asks).map(|context| context.attempt.job_id).collect();
     let mut uploaded: HashMap<_, VecDeque<Vec<u8>>> = HashMap::new();
+    if jobs.is_empty() {
+        return Ok(uploaded);
+    }
     for picture in list_pictures(&contexts[0].services.db, &jobs).await? {
         uploaded.entry(picture.job_id).or_default().push_back(picture.bytes);
     }
