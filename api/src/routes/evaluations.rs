@@ -1,6 +1,7 @@
 //! What evaluations found of an index's generations, over time.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
+use lookalike_shared::db::DbError;
 use lookalike_shared::db::evaluations::{find_query_thumbnail, list_evaluations};
 use lookalike_shared::domain::name::Name;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -14,7 +15,6 @@ use crate::paging::{Listed, Page};
 use crate::problem::{ApiError, Problem};
 use crate::state::State;
 use crate::views::evaluation::EvaluationView;
-use lookalike_shared::db::DbError;
 
 /// Mounts the routes.
 pub fn configure(config: &mut ServiceConfig<'_>) {

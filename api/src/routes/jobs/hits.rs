@@ -1,6 +1,5 @@
 //! The hits of a finished search: by page, or all of them as a file.
 
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use lookalike_shared::db::jobs::{Job, get_job};
 use lookalike_shared::domain::job::{JobId, JobKind, JobState};
@@ -54,10 +53,7 @@ pub(super) async fn list_hits(
     if csv::is_wanted(&request) {
         let lines: String =
             std::iter::once(COLUMNS.join(",")).chain(hits.iter().map(line)).map(end).collect();
-        return Ok(HttpResponse::Ok()
-            .content_type("text/csv; charset=utf-8")
-            .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"hits-{id}.csv\"")))
-            .body(lines));
+        return Ok(csv::file(&format!("hits-{id}")).body(lines));
     }
     let rank = |hit: &Value| hit["rank"].to_string();
     Ok(HttpResponse::Ok().json(Listed::of_whole(hits, &page, rank, |hit| hit)?))

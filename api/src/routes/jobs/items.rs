@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use bytes::Bytes;
 use lookalike_shared::db::indexes;
@@ -192,10 +191,7 @@ fn export(state: web::Data<State>, job: JobId, query: ItemQuery) -> HttpResponse
         }
     };
     let lines: std::pin::Pin<Box<dyn futures::Stream<Item = Result<Bytes, ApiError>>>> = Box::pin(lines);
-    HttpResponse::Ok()
-        .content_type("text/csv; charset=utf-8")
-        .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"items-{job}.csv\"")))
-        .streaming(lines)
+    csv::file(&format!("items-{job}")).streaming(lines)
 }
 
 fn csv_line(item: &Item) -> String {

@@ -115,7 +115,7 @@ impl Asked {
         }
         let crop = request.crop;
         if let Some(examples) = request.examples.take() {
-            return if crop.is_none() { examples_of(examples, limits) } else { Err(crop_of_many("/crop")) };
+            return if crop.is_none() { examples_of(examples, limits) } else { Err(crop_of_many()) };
         }
         if !self.images.is_empty() {
             return self.images();
@@ -151,7 +151,7 @@ impl Asked {
         let single = count == 1 && weights.is_none();
         let crop = self.request.crop;
         if crop.is_some() && !single {
-            return Err(crop_of_many("/crop"));
+            return Err(crop_of_many());
         }
         let weights = weights.unwrap_or_else(|| vec![ExampleRequest::default_weight(); count]);
         let query = if single { Query::Picture { crop } } else { weighted(&weights) };
@@ -219,8 +219,8 @@ fn weighted(weights: &[f32]) -> Query {
     Query::Examples { examples: weights.iter().map(example).collect() }
 }
 
-fn crop_of_many(pointer: &str) -> ApiError {
-    ApiError::invalid_field(pointer, "of several pictures each has its own: in examples")
+fn crop_of_many() -> ApiError {
+    ApiError::invalid_field("/crop", "of several pictures each has its own: in examples")
 }
 
 fn not_one_way(pointer: &str, given: &[&str]) -> ApiError {

@@ -1,7 +1,8 @@
 import { SegmentedControl } from "@mantine/core";
 import type { RankBy } from "~/api/types";
 
-const RANKINGS: { value: RankBy; label: string }[] = [{ value: "embedding", label: "Embedding" }, { value: "probabilities", label: "Probabilities" }];
+/** The rankings, as they are called. */
+export const RANKINGS: { value: RankBy; label: string }[] = [{ value: "embedding", label: "Embedding" }, { value: "probabilities", label: "Probabilities" }];
 
 interface Props {
   of: string;

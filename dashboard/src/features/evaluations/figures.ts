@@ -33,7 +33,7 @@ export function mapOf({ map, map_by }: Pick<MeasuredClass, "map" | "map_by">, ra
 }
 
 /** The folder that was measured with. */
-export function placeOf({ source, prefix }: EvaluateResult): string {
+export function placeOf({ source, prefix }: { source?: string | undefined; prefix?: string | undefined }): string {
   return [source, prefix].filter((part) => part !== undefined && part !== "").join("/");
 }
 

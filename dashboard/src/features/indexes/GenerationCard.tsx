@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { IconAlertTriangle } from "@tabler/icons-react";
 import { useState } from "react";
 import type { Job, StoredGeneration } from "~/api/types";
+import { placeOf } from "~/features/evaluations/figures";
 import { JobProgress } from "~/features/jobs/JobProgress";
 import { jobById } from "~/features/jobs/queries";
 import { useMay } from "~/features/session/useMay";
@@ -11,7 +12,7 @@ import { type Fact, Facts } from "~/ui/Facts";
 import { AnchorLink } from "~/ui/links";
 import { Panel } from "~/ui/Panel";
 import { TimeAgo } from "~/ui/TimeAgo";
-import { type Measurement, placeOf, type Standing } from "./evaluations";
+import { type Measurement, type Standing } from "./evaluations";
 import { GenerationBadge } from "./GenerationBadge";
 import { GenerationConfirm } from "./GenerationConfirm";
 

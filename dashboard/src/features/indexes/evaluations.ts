@@ -1,9 +1,10 @@
 // What evaluations say of an index's generations: which belong to one, and which two belong together. The API
 // keeps them as jobs, newest first; a generation without one was not measured.
 import type { EvaluateResult, Job } from "~/api/types";
+import { placeOf, probesValue } from "~/features/evaluations/figures";
 import { evaluateResult, number, record, text } from "~/features/jobs/read";
 import { isFinal } from "~/features/jobs/states";
-import { count, meant } from "~/format/number";
+import { count } from "~/format/number";
 import type { Pair } from "./pair";
 
 /** What a generation was measured with. */
@@ -62,12 +63,8 @@ function setupOf(params: unknown): Setup {
   return {
     source: text(source) ?? "", prefix: text(prefix) ?? "",
     k: Array.isArray(k) ? k.filter((each) => typeof each === "number") : [],
-    probes: typeof probes === "number" ? String(meant(probes)) : (text(probes) ?? "auto"),
+    probes: typeof probes === "number" ? probesValue(probes) : (text(probes) ?? "auto"),
   };
-}
-
-export function placeOf({ source, prefix }: Setup): string {
-  return prefix === "" ? source : `${source}/${prefix}`;
 }
 
 const deepest = ({ k }: Setup) => Math.max(0, ...k);

@@ -1,5 +1,6 @@
 // The figures of two evaluations beside each other. All of them are shares of 1, and more is better.
 import type { EvaluateResult, RankBy } from "~/api/types";
+import { depths, mapOf } from "~/features/evaluations/figures";
 import type { Pair } from "./pair";
 
 export interface Figure {
@@ -18,19 +19,16 @@ export function figuresOf(a: EvaluateResult | null, b: EvaluateResult | null): F
   const figures = RANKINGS.flatMap((ranking) => {
     const by = ranking === "embedding" ? "" : " by probabilities";
     const at = (k: number) => figure(`P@${k}${by}`, a?.precision_at[ranking]?.[k], b?.precision_at[ranking]?.[k]);
-    return [...depths(ranking, a, b).map(at), figure(`mAP${by}`, mapBy(ranking, a), mapBy(ranking, b))];
+    return [...depthsOf(ranking, a, b).map(at), figure(`mAP${by}`, a && mapOf(a, ranking), b && mapOf(b, ranking))];
   });
   figures.push(figure("Routing recall", a?.routing_recall, b?.routing_recall), figure("Accuracy", a?.accuracy, b?.accuracy));
   return figures.filter((each) => each.a !== null || each.b !== null);
 }
 
-function mapBy(ranking: RankBy, result: EvaluateResult | null): number | undefined {
-  return result?.map_by?.[ranking] ?? (ranking === "embedding" ? result?.map : undefined);
-}
-
-function depths(ranking: RankBy, ...results: (EvaluateResult | null)[]): number[] {
-  const all = results.flatMap((result) => Object.keys(result?.precision_at[ranking] ?? {}).map(Number));
-  return [...new Set(all)].sort((a, b) => a - b);
+/** The numbers of hits that either was measured at. */
+function depthsOf(ranking: RankBy, ...results: (EvaluateResult | null)[]): number[] {
+  const all = results.flatMap((result) => depths(result?.precision_at, ranking));
+  return [...new Set(all)].sort((x, y) => x - y);
 }
 
 /** What does not differ by a tenth of a point, as it is shown, is no better. */
@@ -59,7 +57,7 @@ export interface ClassFigures {
 
 /** The figures of each class that either measured, at the greatest depth that both have. */
 export function classesOf(a: EvaluateResult, b: EvaluateResult): ClassFigures[] {
-  const shared = depths("embedding", a).filter((k) => depths("embedding", b).includes(k));
+  const shared = depths(a.precision_at, "embedding").filter((k) => depths(b.precision_at, "embedding").includes(k));
   const k = shared.at(-1) ?? 1;
   const [of, than] = [a, b].map(({ per_class }) => new Map(per_class.map((row) => [row.class, row])));
   return [...new Set([...a.per_class, ...b.per_class].map((row) => row.class))].map((name) => {

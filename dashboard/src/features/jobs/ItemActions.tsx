@@ -1,13 +1,12 @@
 import { Button } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { useMutation } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { IconDownload, IconRefresh } from "@tabler/icons-react";
+import { IconRefresh } from "@tabler/icons-react";
 import { useState } from "react";
 import type { Job } from "~/api/types";
 import { useMay } from "~/features/session/useMay";
-import { saveFile } from "~/ui/save";
-import { failedItemsFile, useRetryItems } from "./items";
+import { DownloadCsv } from "./DownloadCsv";
+import { failedItemsPath, useRetryItems } from "./items";
 import classes from "./ItemsPanel.module.css";
 import { isFinal } from "./states";
 
@@ -18,11 +17,6 @@ export function ItemActions({ job, codes }: { job: Job; codes: string[] }) {
   const retry = useRetryItems(job.id);
   // A second click is the same request; another choice of reasons is another one.
   const [{ key, of }, setKey] = useState<{ key: string; of: string }>(() => ({ key: crypto.randomUUID(), of: codes.join() }));
-  const download = useMutation({
-    mutationFn: () => failedItemsFile(job.id, codes),
-    onSuccess: (file) => saveFile(file, `failed-pictures-${job.id}.csv`),
-    onError: (error) => notifications.show({ color: "red", message: error.message }),
-  });
 
   function again() {
     const sent = of === codes.join() ? key : crypto.randomUUID();
@@ -35,9 +29,7 @@ export function ItemActions({ job, codes }: { job: Job; codes: string[] }) {
 
   return (
     <div className={classes.actions}>
-      <Button size="xs" variant="default" leftSection={<IconDownload size={15} />} loading={download.isPending} onClick={() => download.mutate()}>
-        Download CSV
-      </Button>
+      <DownloadCsv path={failedItemsPath(job.id, codes)} name={`failed-pictures-${job.id}.csv`} label="Download CSV" />
       {job.kind === "index" && (
         <Button size="xs" leftSection={<IconRefresh size={15} />} disabled={!submit || !isFinal(job.state)} loading={retry.isPending} onClick={again}>
           Retry these

@@ -1,6 +1,6 @@
 // The pictures that a job could not use: reading them, keeping them as a file, trying them again.
 import { infiniteQueryOptions, keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
-import { api, send, take } from "~/api/client";
+import { api, take } from "~/api/client";
 import { jobKeys } from "./queries";
 
 /** How many pictures of a job failed, and why. */
@@ -29,11 +29,10 @@ function only(codes: string[]): { code?: string } {
   return codes.length === 0 ? {} : { code: codes.join(",") };
 }
 
-/** The job's failed pictures, of some reasons or of all, as one CSV file. */
-export async function failedItemsFile(id: string, codes: string[]): Promise<Blob> {
+/** Where the job's failed pictures are, of some reasons or of all. */
+export function failedItemsPath(id: string, codes: string[]): string {
   const query = new URLSearchParams({ status: "failed", ...only(codes) }).toString();
-  const response = await send(`/v1/jobs/${encodeURIComponent(id)}/items?${query}`, { headers: { Accept: "text/csv" } });
-  return response.blob();
+  return `/v1/jobs/${encodeURIComponent(id)}/items?${query}`;
 }
 
 /** Asks for the failed pictures, of some reasons or of all, to be indexed again. */

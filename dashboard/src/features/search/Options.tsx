@@ -1,5 +1,6 @@
 import { NumberInput, SegmentedControl, Slider, Switch, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
+import { RANKINGS } from "~/features/evaluations/RankingSwitch";
 import { DEFAULT_K, MAX_K, type SearchParams } from "./params";
 
 interface Props {
@@ -24,7 +25,7 @@ export function Options({ params, onParams }: Props) {
         <SegmentedControl
           fullWidth
           aria-labelledby="rank-by"
-          data={[{ value: "embedding", label: "Embedding" }, { value: "probabilities", label: "Probabilities" }]}
+          data={RANKINGS}
           value={params.rank_by ?? "embedding"}
           onChange={(value) => onParams({ rank_by: value === "probabilities" ? "probabilities" : undefined })}
         />

@@ -3,6 +3,7 @@ import { IconAlertTriangle, IconPhotoQuestion, IconPhotoSearch } from "@tabler/i
 import { useState } from "react";
 import { ApiError } from "~/api/client";
 import type { Job, SearchResult } from "~/api/types";
+import { DownloadCsv } from "~/features/jobs/DownloadCsv";
 import { headline } from "~/features/jobs/outcome";
 import { isFinal } from "~/features/jobs/states";
 import { searchResult } from "~/features/jobs/read";
@@ -10,7 +11,6 @@ import { Empty } from "~/ui/Blank";
 import { DownloadJson } from "~/ui/DownloadJson";
 import { ButtonLink } from "~/ui/links";
 import { Panel } from "~/ui/Panel";
-import { DownloadCsv } from "./DownloadCsv";
 import { HitCard } from "./HitCard";
 import { HitModal } from "./HitModal";
 import classes from "./Results.module.css";
@@ -70,7 +70,7 @@ function Answer({ job, result, index, onEntry }: AnswerProps) {
         actions={
           <Group gap={8}>
             <ButtonLink size="xs" variant="default" to="/jobs/$id" params={{ id: job.id }}>Job</ButtonLink>
-            <DownloadCsv job={job.id} />
+            <DownloadCsv path={`/v1/jobs/${encodeURIComponent(job.id)}/hits`} name={`hits-${job.id}.csv`} label="CSV" />
             <DownloadJson value={result} name={`search-${job.id}`} />
           </Group>
         }

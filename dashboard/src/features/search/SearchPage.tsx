@@ -55,6 +55,7 @@ export function SearchPage({ params, onParams }: Props) {
   function take(chosen: File) {
     const url = URL.createObjectURL(chosen);
     setPicture({ file: chosen, url });
+    onParams({ ...params, crop: undefined }, true);
     search({ picture: chosen }, { ...params, crop: undefined, entry: undefined, object: undefined, job: undefined }, url);
   }
 

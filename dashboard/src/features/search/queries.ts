@@ -2,7 +2,6 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, send, take } from "~/api/client";
 import { jobToItsEnd } from "~/features/jobs/queries";
-import { saveFile } from "~/ui/save";
 import { cropOf, DEFAULT_K, type SearchParams } from "./params";
 
 export interface Question {
@@ -55,16 +54,6 @@ export function useAsk() {
       }));
     },
     onSuccess: (job) => client.setQueryData(jobToItsEnd(job.id).queryKey, job),
-  });
-}
-
-/** Saves all hits of a search as a CSV file. */
-export function useHitsAsCsv(job: string) {
-  return useMutation({
-    mutationFn: async () => {
-      const answer = await send(`/v1/jobs/${encodeURIComponent(job)}/hits`, { headers: { Accept: "text/csv" } });
-      saveFile(await answer.blob(), `hits-${job}.csv`);
-    },
   });
 }
 
